@@ -1,0 +1,1 @@
+"""healer: alerts come in, runbooks run, fixes are proven. docs/architecture.md is the map."""

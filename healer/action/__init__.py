@@ -1,0 +1,1 @@
+"""What healer can do to the world. One file a target system; each action knows how to be undone."""

@@ -1,0 +1,1 @@
+"""What healer can find out. A check looks once, with a deadline, and changes nothing."""

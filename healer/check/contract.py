@@ -1,0 +1,46 @@
+"""What the engine asks of a check."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from healer.model.alert import Alert
+from healer.model.effect import Permission
+from healer.model.outcome import Finding
+from healer.model.service import Service, Target
+
+ParamsT = TypeVar("ParamsT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckContext:
+    """For whom it looks. `id` is what the playbook calls this check: the finding carries it."""
+
+    id: str
+    service: Service
+    target: Target
+    alerts: tuple[Alert, ...] = ()
+
+
+class Check(Protocol[ParamsT]):
+    """One question. The evidence is flat and typed: conditions read it as `checks.<id>.<name>`."""
+
+    @property
+    def name(self) -> str:
+        """As playbooks write it, e.g. `prometheus.query`."""
+        ...
+
+    @property
+    def params(self) -> type[ParamsT]:
+        """The model of its parameters."""
+        ...
+
+    def permissions(self, params: ParamsT, *, namespace: str) -> Sequence[Permission]:
+        """The rights it needs in the Kubernetes API."""
+        ...
+
+    async def look(self, params: ParamsT, ctx: CheckContext) -> Finding:
+        """What is seen now. TemporaryError or PermanentError where it cannot look."""
+        ...

@@ -1,0 +1,52 @@
+"""What the engine asks of a guard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from healer.model.effect import Effect
+from healer.model.event import IncidentKey
+from healer.model.incident import Incident
+from healer.model.outcome import Verdict
+from healer.model.playbook import Playbook, Step
+from healer.model.service import Service
+
+ParamsT = TypeVar("ParamsT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is about to be done. `step` None: the whole run is judged.
+
+    `others` are all other incidents that are open or were active lately: locks and budgets are
+    folded from them, so they survive a restart.
+    """
+
+    incident: Incident
+    key: IncidentKey
+    service: Service
+    playbook: Playbook
+    effect: Effect
+    step: Step | None = None
+    others: Sequence[Incident] = ()
+
+
+class Guard(Protocol[ParamsT]):
+    """Answers ALLOW, HOLD, ASK or DENY. An exception out of it counts as HOLD: it fails closed."""
+
+    @property
+    def name(self) -> str:
+        """As playbooks write it, e.g. `cooldown`."""
+        ...
+
+    @property
+    def params(self) -> type[ParamsT]:
+        """The model of its parameters."""
+        ...
+
+    async def judge(self, params: ParamsT, plan: Plan, *, now: datetime) -> Verdict:
+        """Its verdict on the plan, from fresh state."""
+        ...

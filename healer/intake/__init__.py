@@ -1,0 +1,1 @@
+"""The HTTP edge: webhook, API, health, metrics. It decides nothing about incidents."""

@@ -1,0 +1,1 @@
+"""Clock, tasks, retry: tools that know nothing of alerts. No domain word is used here."""

@@ -1,0 +1,1 @@
+"""Frozen values and pure functions: what an alert, a playbook, an event, an incident is. No I/O."""

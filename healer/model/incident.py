@@ -1,0 +1,243 @@
+"""An incident is the fold of its entries, and nothing else: no field here is ever set by hand."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from healer.model.alert import Alert, Fingerprint
+from healer.model.event import (
+    Alarm,
+    AlarmRang,
+    AlertsReceived,
+    Approved,
+    Archived,
+    Chosen,
+    Closed,
+    Denied,
+    Diagnosed,
+    Entry,
+    Escalated,
+    IncidentId,
+    IncidentKey,
+    Judged,
+    Moment,
+    NothingMatched,
+    NoticeDropped,
+    NoticeSent,
+    NoticeStarted,
+    Opened,
+    Paused,
+    PlaybookMatched,
+    Resumed,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+    Verified,
+)
+from healer.model.outcome import Decision, Finding, Outcome, Result
+from healer.model.playbook import StepId
+
+
+class IncidentState(StrEnum):
+    """Where an incident stands, in one word."""
+
+    OPEN = "open"  # looking
+    HELD = "held"  # a guard said: not now
+    ASKING = "asking"  # waits for a person's approval
+    RUNNING = "running"  # steps or their verification are under way
+    WATCHING = "watching"  # verified healed, watched for a while
+    ESCALATED = "escalated"  # a human has it
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """How far one channel has been told. `unsure`: a crash or an error left it open whether."""
+
+    through: int = 0
+    ref: str = ""
+    started: int = 0
+
+    @property
+    def unsure(self) -> bool:
+        """Was a notice started whose end is not known?"""
+        return self.started > self.through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One round of diagnosis and cure. A failed verification ends it and begins the next."""
+
+    number: int = 1
+    findings: tuple[Finding, ...] | None = None
+    chosen: Chosen | None = None
+    before: Verified | None = None
+    judged: Judged | None = None
+    approved: Approved | None = None
+    done: Mapping[StepId, Outcome] = field(default_factory=dict[StepId, Outcome])
+    started: tuple[StepStarted, ...] = ()
+    in_flight: StepStarted | None = None
+    failures: Mapping[StepId, int] = field(default_factory=dict[StepId, int])
+    undone: frozenset[StepId] = frozenset()
+    after: Verified | None = None
+
+    @property
+    def acted(self) -> bool:
+        """Was any effect on the world begun in this round?"""
+        return any(not started.dry_run for started in self.started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """What is known of an incident after `seq` entries."""
+
+    id: IncidentId
+    seq: int = 0
+    key: IncidentKey | None = None
+    severity: str = ""
+    opened_at: datetime | None = None
+    changed_at: datetime | None = None
+    alerts: Mapping[Fingerprint, Alert] = field(default_factory=dict[Fingerprint, Alert])
+    matched: PlaybookMatched | None = None
+    unmatched: NothingMatched | None = None
+    run: Run = Run()
+    failed_runs: int = 0
+    first_step_at: datetime | None = None
+    healed: Verified | None = None
+    healed_at: datetime | None = None
+    denied: Denied | None = None
+    escalated: Escalated | None = None
+    closed: Closed | None = None
+    archived: bool = False
+    rang: Mapping[Alarm, datetime] = field(default_factory=dict[Alarm, datetime])
+    told: Mapping[str, Telling] = field(default_factory=dict[str, Telling])
+
+    @property
+    def state(self) -> IncidentState:
+        """Where it stands, derived from what happened; never stored."""
+        if self.closed:
+            return IncidentState.CLOSED
+        if self.healed:
+            return IncidentState.WATCHING
+        if self.escalated:
+            return IncidentState.ESCALATED
+        if self.run.in_flight or self.run.done:
+            return IncidentState.RUNNING
+        match self.run.judged.decision if self.run.judged else Decision.ALLOW:
+            case Decision.HOLD:
+                return IncidentState.HELD
+            case Decision.ASK if not self.run.approved:
+                return IncidentState.ASKING
+            case _:
+                return IncidentState.OPEN
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """Its alerts that fire, as far as Alertmanager told us."""
+        return tuple(alert for alert in self.alerts.values() if alert.firing)
+
+    def apply(self, entry: Entry) -> "Incident":
+        """The incident after one more entry."""
+        known = replace(self, seq=entry.seq, changed_at=entry.at)
+        match entry.event:
+            case Opened() as event:
+                return replace(known, key=event.key, severity=event.severity, opened_at=entry.at)
+            case AlertsReceived() as event:
+                latest = {alert.fingerprint: alert for alert in event.alerts}
+                return replace(known, alerts={**self.alerts, **latest})
+            case PlaybookMatched() as event:
+                return replace(known, matched=event, unmatched=None)
+            case NothingMatched() as event:
+                return replace(known, unmatched=event)
+            case Diagnosed() as event:
+                return replace(known, run=replace(self.run, findings=event.findings))
+            case Chosen() as event:
+                return replace(known, run=replace(self.run, chosen=event))
+            case Judged() as event:
+                return replace(known, run=replace(self.run, judged=event))
+            case StepStarted() as event:
+                first = self.first_step_at or (None if event.dry_run else entry.at)
+                return replace(known, run=_started(self.run, event), first_step_at=first)
+            case StepFinished() as event:
+                return replace(known, run=_finished(self.run, event))
+            case Verified() as event:
+                return _verified(known, entry, event)
+            case RunStarted() as event:
+                return replace(known, run=Run(number=event.number), healed=None, healed_at=None)
+            case Escalated() as event:
+                return replace(known, escalated=event)
+            case Approved() as event:
+                return replace(known, run=replace(self.run, approved=event))
+            case Denied() as event:
+                return replace(known, denied=event)
+            case AlarmRang() as event:
+                return replace(known, rang={**self.rang, event.alarm: entry.at})
+            case NoticeStarted() as event:
+                return _told(known, event.channel, started=event.through)
+            case NoticeSent() as event:
+                return _told(known, event.channel, through=event.through, ref=event.ref)
+            case NoticeDropped() as event:
+                return _told(known, event.channel, through=event.through)
+            case Closed() as event:
+                return replace(known, closed=event)
+            case Archived():
+                return replace(known, archived=True)
+            case Paused() | Resumed():
+                return known
+            case _:
+                assert_never(entry.event)
+
+
+def fold(incident: IncidentId, entries: Iterable[Entry]) -> Incident:
+    """The incident that these entries, in order, tell of."""
+    result = Incident(id=incident)
+    for entry in entries:
+        result = result.apply(entry)
+    return result
+
+
+def _started(run: Run, event: StepStarted) -> Run:
+    return replace(run, in_flight=event, started=(*run.started, event))
+
+
+def _finished(run: Run, event: StepFinished) -> Run:
+    begun = run.in_flight
+    run = replace(run, in_flight=None)
+    if begun is not None and begun.undoes is not None:
+        return replace(run, undone=run.undone | {begun.undoes})
+    if event.outcome.result in (Result.SUCCEEDED, Result.SKIPPED):
+        return replace(run, done={**run.done, event.step: event.outcome})
+    failed = run.failures.get(event.step, 0) + 1
+    return replace(run, failures={**run.failures, event.step: failed})
+
+
+def _verified(incident: Incident, entry: Entry, event: Verified) -> Incident:
+    if event.moment is Moment.BEFORE:
+        return replace(incident, run=replace(incident.run, before=event))
+    if event.healed:
+        run = replace(incident.run, after=event)
+        return replace(incident, run=run, healed=event, healed_at=entry.at)
+    run = replace(incident.run, after=event)
+    return replace(
+        incident, run=run, failed_runs=incident.failed_runs + 1, healed=None, healed_at=None
+    )
+
+
+def _told(
+    incident: Incident,
+    channel: str,
+    *,
+    started: int | None = None,
+    through: int | None = None,
+    ref: str | None = None,
+) -> Incident:
+    telling = incident.told.get(channel, Telling())
+    telling = replace(
+        telling,
+        started=telling.started if started is None else started,
+        through=telling.through if through is None else through,
+        ref=ref or telling.ref,
+    )
+    return replace(incident, told={**incident.told, channel: telling})

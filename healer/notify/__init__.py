@@ -1,0 +1,1 @@
+"""Telling people. A notice is derived from timeline entries; a channel only delivers it."""
