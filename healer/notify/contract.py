@@ -47,3 +47,11 @@ class Notifier(Protocol):
     async def notify(self, notice: Notice) -> str:
         """Deliver it once; returns the channel's name for its record of the incident."""
         ...
+
+
+class Observer(Protocol):
+    """Sees every entry once it is durable: the log and the metrics. It must not raise or wait."""
+
+    def see(self, entry: Entry, incident: Incident) -> None:
+        """`incident` is the state after `entry`."""
+        ...
