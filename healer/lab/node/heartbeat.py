@@ -1,0 +1,87 @@
+"""The Node object: what the machine has, and that the node is alive."""
+
+import asyncio
+import os
+import platform
+
+from healer.lab.contract import Object
+from healer.lab.node.field import entries, mapping
+from healer.lab.node.ground import Ground
+from healer.lab.node.status import now
+
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")
+
+
+class Heartbeat:
+    """Keeps the Node object true for as long as it runs."""
+
+    def __init__(self, ground: Ground, *, name: str) -> None:
+        self._ground = ground
+        self._name = name
+
+    async def run(self) -> None:
+        """Make the object if need be, then beat for ever."""
+        cluster = self._ground.cluster
+        if cluster.get("nodes", "", self._name) is None:
+            cluster.create("nodes", node(self._name))
+        while True:
+            cluster.update("nodes", "", self._name, beat)
+            await asyncio.sleep(self._ground.settings.heartbeat)
+
+
+def node(name: str) -> Object:
+    """A new Node object."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {
+                "kubernetes.io/hostname": name,
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": {"x86_64": "amd64", "aarch64": "arm64"}.get(
+                    platform.machine(), platform.machine()
+                ),
+            },
+        },
+        "spec": {},
+    }
+
+
+def beat(stored: Object) -> None:
+    """Write capacity, addresses and conditions; transition times stay while nothing changes."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": "110"}
+    old = {item["type"]: item for item in entries(stored, "status", "conditions")}
+    conditions = [
+        _condition("Ready", "True", "KubeletReady", old),
+        *(_condition(name, "False", f"KubeletHasNo{name}", old) for name in PRESSURES),
+    ]
+    stored["status"] = mapping(stored, "status") | {
+        "capacity": capacity,
+        "allocatable": capacity,
+        "addresses": [
+            {"type": "InternalIP", "address": "127.0.0.1"},
+            {"type": "Hostname", "address": stored["metadata"]["name"]},
+        ],
+        "conditions": conditions,
+        "nodeInfo": {
+            "kernelVersion": platform.release(),
+            "operatingSystem": "linux",
+            "architecture": platform.machine(),
+            "osImage": "healer lab",
+            "kubeletVersion": "v1.36.0",
+        },
+    }
+
+
+def _condition(name: str, status: str, reason: str, old: dict[str, Object]) -> Object:
+    before = old.get(name, {})
+    same = before.get("status") == status
+    return {
+        "type": name,
+        "status": status,
+        "reason": reason,
+        "lastHeartbeatTime": now(),
+        "lastTransitionTime": before["lastTransitionTime"] if same else now(),
+    }
