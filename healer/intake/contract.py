@@ -1,0 +1,90 @@
+"""What the HTTP edge asks of the engine, and of the words that people read. No HTTP in here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from healer.model.alert import AlertGroup
+from healer.model.event import Entry, IncidentId, Paused
+from healer.model.incident import Incident, IncidentState
+from healer.model.receipt import Receipt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some incidents, newest first. `cursor` is the next page's `before`; None at the end."""
+
+    incidents: tuple[Incident, ...]
+    cursor: int | None = None
+
+
+class Desk(Protocol):
+    """The engine as the edge sees it. RejectedError carries a reason: NotFound, NotAsking, ..."""
+
+    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
+        """Durable when it returns. TimelineError, UnavailableError: not recorded, send again."""
+        ...
+
+    async def approve(self, incident: IncidentId, *, by: str) -> None:
+        """Let a run go on that a guard asked about."""
+        ...
+
+    async def deny(self, incident: IncidentId, *, by: str, reason: str) -> None:
+        """Say no to it."""
+        ...
+
+    async def cancel(self, incident: IncidentId, *, by: str, reason: str) -> None:
+        """An operator takes over: healer ends what it does there."""
+        ...
+
+    async def pause(self, *, by: str, reason: str, service: str = "") -> None:
+        """Stop all remediation, or that of one service."""
+        ...
+
+    async def resume(self, *, by: str, service: str = "") -> None:
+        """End that pause."""
+        ...
+
+    async def incident(self, incident: IncidentId) -> Incident | None:
+        """None for an unknown one."""
+        ...
+
+    async def entries(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:
+        """Its entries with seq > after, in order."""
+        ...
+
+    async def incidents(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        state: IncidentState | None = None,
+        service: str = "",
+    ) -> Page:
+        """Newest first; `before` is the cursor of the page before."""
+        ...
+
+    def pauses(self) -> Sequence[Paused]:
+        """Those in force."""
+        ...
+
+    def ready(self) -> str:
+        """The empty text when ready, else the reason why not."""
+        ...
+
+    async def changed(self, incident: IncidentId, *, after: int, timeout: timedelta) -> None:
+        """Return when it has entries beyond `after`, or after `timeout`."""
+        ...
+
+
+class Words(Protocol):
+    """How people are told. The same words everywhere: in Slack, on the page, in the terminal."""
+
+    def line(self, entry: Entry) -> str | None:
+        """One line of a timeline; None for what people need not read."""
+        ...
+
+    def headline(self, incident: Incident) -> str:
+        """The whole incident in one line."""
+        ...
