@@ -1,0 +1,73 @@
+"""Ties every gauge of the contract to the part that knows its value."""
+
+from collections.abc import Callable
+
+from inference.health import GB
+from inference.parts import Parts
+from inference.ssd import Ssd
+
+
+def register(parts: Parts) -> None:
+    """Make the gauges; each is read at the scrape."""
+    metrics, admission, engine = parts.metrics, parts.admission, parts.engine
+    for name in ("queue_length", "load_shedding_queued_requests", "vllm:num_requests_waiting"):
+        metrics.gauge(name, "Requests waiting for admission", lambda: admission.queued)
+    metrics.gauge("load_shedding_active_requests", "Requests admitted", lambda: admission.active)
+    metrics.counter(
+        "load_shedding_rejected_requests", "Requests refused", lambda: admission.rejected
+    )
+    metrics.gauge(
+        "vllm:num_requests_running", "Requests in the engine", lambda: engine.progress().running
+    )
+    metrics.counter("engine_steps", "Decode steps", lambda: engine.progress().steps)
+    metrics.counter("engine_tokens", "Tokens generated", lambda: engine.progress().tokens)
+    metrics.counter("engine_restarts", "Rebuilt decode loops", lambda: engine.progress().restarts)
+    metrics.gauge("cache_hit_rate", "Share of recent prompts found", parts.cache.hit_rate)
+    metrics.gauge("max_num_seqs", "Live limit", lambda: parts.live.max_num_seqs)
+    metrics.gauge(
+        "degradation_mode",
+        "0 normal, 1 degraded, 2 aggressive eviction, 3 emergency",
+        lambda: parts.health.degradation.now.mode.value,
+    )
+    _health(parts)
+    if parts.ssd is not None:
+        _ssd(parts, parts.ssd)
+
+
+def _health(parts: Parts) -> None:
+    health = parts.health
+
+    def reader(name: str) -> Callable[[], float]:
+        return lambda: health.components()[name].status.value
+
+    parts.metrics.gauges(
+        "health_check_status",
+        "0 healthy, 1 degraded, 2 unhealthy, 3 critical",
+        "component",
+        {name: reader(name) for name in health.names()},
+    )
+
+
+def _ssd(parts: Parts, ssd: Ssd) -> None:
+    metrics = parts.metrics
+    nothing = float("nan")
+    metrics.gauges(
+        "circuit_breaker_state",
+        "0 closed, 1 open, 2 half-open",
+        "circuit",
+        {"ssd": lambda: ssd.breaker.state.value},
+    )
+    metrics.gauge(
+        "health_ssd_free_space_gb",
+        "Free space of the SSD volume, 1e9 bytes",
+        lambda: nothing if ssd.space is None else ssd.space.free / GB,
+    )
+    metrics.gauge(
+        "health_ssd_total_gb",
+        "Size of the SSD volume, 1e9 bytes",
+        lambda: nothing if ssd.space is None else ssd.space.total / GB,
+    )
+    metrics.gauge(
+        "health_ssd_io_error_rate", "Share of the last minute's operations that failed",
+        ssd.error_rate,
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""The metrics, in a registry of their own; names are a contract with alerts and runbooks.
+
+Gauges are read from the parts at the moment of the scrape, so they cannot lag behind the truth.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120)
+
+
+class Metrics:
+    """Counters and histograms to add to, and gauges that ask."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.errors = Counter(
+            "error_count", "Errors by category", ["category"], registry=self.registry
+        )
+        self.requests = Counter(
+            "request_count", "Generation requests by outcome", ["status"], registry=self.registry
+        )
+        self.duration = self._histogram(
+            "request_duration_seconds", "HTTP requests", ("endpoint", "code")
+        )
+        self.latency = self._histogram(
+            "inference_latency_seconds",
+            "Generation requests from arrival to last byte, waiting included",
+        )
+        self.first_token = self._histogram(
+            "inference_first_token_seconds", "From arrival to the first token"
+        )
+        self.queue_time = self._histogram("inference_queue_seconds", "From arrival to admission")
+        self.aliases = {
+            self.latency: self._histogram("vllm:e2e_request_latency_seconds", "As vLLM names it"),
+            self.first_token: self._histogram(
+                "vllm:time_to_first_token_seconds", "As vLLM names it"
+            ),
+            self.queue_time: self._histogram("vllm:request_queue_time_seconds", "As vLLM names it"),
+        }
+        for category in ("ssd", "overload", "engine", "oom", "cuda", "timeout", "config"):
+            self.errors.labels(category=category)
+        for status in ("success", "error", "rejected", "cancelled", "invalid"):
+            self.requests.labels(status=status)
+
+    def observe(self, histogram: Histogram, seconds: float) -> None:
+        """Add to a histogram and to its alias."""
+        histogram.observe(seconds)
+        if histogram in self.aliases:
+            self.aliases[histogram].observe(seconds)
+
+    def error(self, category: str) -> None:
+        """Count one error."""
+        self.errors.labels(category=category).inc()
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A value asked for at every scrape."""
+        Gauge(name, text, registry=self.registry).set_function(read)
+
+    def gauges(
+        self, name: str, text: str, label: str, reads: dict[str, Callable[[], float]]
+    ) -> None:
+        """Several values under one name, told apart by a label."""
+        gauge = Gauge(name, text, [label], registry=self.registry)
+        for value, read in reads.items():
+            gauge.labels(value).set_function(read)
+
+    def counter(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """A counter that some part already keeps."""
+        self.registry.register(_Kept(name, text, read))
+
+    def text(self) -> bytes:
+        """The page that Prometheus reads."""
+        return generate_latest(self.registry)
+
+    def _histogram(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
+        return Histogram(name, text, labels, buckets=_BUCKETS, registry=self.registry)
+
+
+class _Kept(Collector):
+    """Collector of one counter whose value lives elsewhere."""
+
+    def __init__(self, name: str, text: str, read: Callable[[], float]) -> None:
+        self._name, self._text, self._read = name, text, read
+
+    def collect(self) -> list[CounterMetricFamily]:
+        return [CounterMetricFamily(self._name, self._text, value=self._read())]
+
+
+def category_of(error: str) -> str:
+    """The category that an engine's error is counted under, by what the libraries say."""
+    lowered = error.lower()
+    if "out of memory" in lowered or "cannot allocate memory" in lowered:
+        return "oom"
+    return "cuda" if "cuda" in lowered else "engine"

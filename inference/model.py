@@ -1,0 +1,110 @@
+"""Loads a model folder with transformers: weights, tokenizer, limits. Slow to import."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+# torch and transformers ship types that strict checking cannot follow.
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from inference.page import Page, TensorCodec, pages_of
+from inference.sequence import Sequence
+from inference.slot import Layers, Slots
+from inference.text import Tokenizer
+
+log = logging.getLogger("inference.model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model that is ready to decode, and what the edges must know of it."""
+
+    decoder: Slots
+    tokenizer: Tokenizer
+    codec: TensorCodec
+    context: int
+    vocabulary: int
+    digest: str
+    parameters: int
+
+
+class _HuggingFaceTokenizer:
+    def __init__(self, folder: Path) -> None:
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+
+    def encode(self, text: str) -> list[int]:
+        return cast("list[int]", self._tokenizer.encode(text))
+
+    def decode(self, tokens: list[int]) -> str:
+        return cast("str", self._tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def chat(self, messages: list[dict[str, str]]) -> list[int]:
+        if self._tokenizer.chat_template is None:
+            msg = "this model has no chat template: use /v1/completions"
+            raise ValueError(msg)
+        text = self._tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
+        return cast("list[int]", self._tokenizer.encode(text, add_special_tokens=False))
+
+
+def load(
+    folder: Path,
+    *,
+    threads: int,
+    chunk: int,
+    page_tokens: int,
+    keep: Callable[[Sequence, list[Page]], None],
+) -> Loaded:
+    """Load the model in this thread; `keep` is given the pages of every prefilled prompt."""
+    if not (folder / "config.json").is_file():
+        msg = f"no model at {folder}: config.json is missing"
+        raise FileNotFoundError(msg)
+    torch.set_num_threads(threads)
+    transformers_logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype="auto", local_files_only=True
+    )
+    model = model.to(device).eval()
+
+    def prefilled(sequence: Sequence, layers: Layers) -> None:
+        keep(sequence, pages_of(layers, page_tokens))
+
+    slots = Slots(model=model, stop_tokens=_stop_tokens(model), chunk=chunk, prefilled=prefilled)
+    loaded = Loaded(
+        decoder=slots,
+        tokenizer=_HuggingFaceTokenizer(folder),
+        codec=TensorCodec(),
+        context=int(model.config.max_position_embeddings),
+        vocabulary=int(model.config.vocab_size),
+        digest=_digest(folder),
+        parameters=sum(int(each.numel()) for each in model.parameters()),
+    )
+    log.info("Model loaded", extra={"event": "model_loaded", "parameters": loaded.parameters})
+    return loaded
+
+
+def _stop_tokens(model: Any) -> frozenset[int]:
+    """The ends that the model's own configurations name."""
+    found: set[int] = set()
+    for config in (model.config, model.generation_config):
+        ends = getattr(config, "eos_token_id", None)
+        found.update(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    return frozenset(found)
+
+
+def _digest(folder: Path) -> str:
+    """Names this very set of weights, cheaply: a restored or changed file makes another name."""
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for path in sorted(folder.glob("*.safetensors")):
+        found = path.stat()
+        digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,175 @@
+"""Settings of one server process: flags, then environment (INFERENCE_*), then defaults.
+
+Nothing here changes after the start; what may change while running lives in live.py.
+"""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text names it and says what would be right."""
+
+
+def _of(
+    text: str, parse: Callable[[str], object] = str, least: float | None = None
+) -> dict[str, object]:
+    return {"help": text, "parse": parse, "least": least}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every field is a flag (`--step-floor`) and a variable (`INFERENCE_STEP_FLOOR`)."""
+
+    model: Path = field(default=Path("model"), metadata=_of("folder of the model to serve", Path))
+    model_name: str = field(
+        default="", metadata=_of("name it is served under (default: the folder's name)")
+    )
+    host: str = field(default="127.0.0.1", metadata=_of("address to listen on"))
+    port: int = field(default=8000, metadata=_of("port to listen on; 0 takes a free one", int, 0))
+    config: Path | None = field(
+        default=None,
+        metadata=_of("ConfigMap folder or YAML file with maxNumSeqs, gpuMemoryUtilization", Path),
+    )
+    max_num_seqs: int = field(default=256, metadata=_of("sequences decoded together", int, 1))
+    gpu_memory_utilization: float = field(
+        default=0.9, metadata=_of("share of GPU memory the engine may use", float, 0.05)
+    )
+    max_active: int = field(default=100, metadata=_of("requests admitted at once", int, 1))
+    max_queued: int = field(default=50, metadata=_of("requests waiting for admission", int, 0))
+    default_max_tokens: int = field(
+        default=256, metadata=_of("chat tokens when the request names no limit", int, 1)
+    )
+    max_body_bytes: int = field(default=4_194_304, metadata=_of("largest request body", int, 1024))
+    step_floor: float = field(
+        default=0.0,
+        metadata=_of(
+            "least seconds one decode step takes: gives a tiny model the pace of a large one",
+            float,
+            0,
+        ),
+    )
+    prefill_chunk: int = field(
+        default=512, metadata=_of("prompt tokens prefilled at a time", int, 1)
+    )
+    torch_threads: int = field(default=1, metadata=_of("threads torch computes with", int, 1))
+    stall_seconds: float = field(
+        default=30.0, metadata=_of("running without a step for so long is unhealthy", float, 0.1)
+    )
+    drain_timeout: float = field(
+        default=30.0, metadata=_of("seconds SIGTERM waits for requests to finish", float, 0)
+    )
+    ssd_dir: Path | None = field(
+        default=None, metadata=_of("SSD volume for the prefix cache", Path)
+    )
+    ssd_low_gb: float = field(
+        default=20.0, metadata=_of("free space that counts as low, GB", float, 0)
+    )
+    ssd_critical_gb: float = field(
+        default=10.0, metadata=_of("free space that counts as critical, GB", float, 0)
+    )
+    ssd_probe_seconds: float = field(
+        default=5.0, metadata=_of("seconds between health checks of the SSD", float, 0.05)
+    )
+    cache_ram_mb: float = field(default=64.0, metadata=_of("prefix cache in RAM, MB", float, 0))
+    cache_page_tokens: int = field(
+        default=32, metadata=_of("prompt tokens in one cache file", int, 1)
+    )
+    cache_read_timeout: float = field(
+        default=0.5, metadata=_of("seconds a request waits for its cached prefix", float, 0)
+    )
+    breaker_failures: int = field(
+        default=3, metadata=_of("consecutive failures that open the SSD circuit", int, 1)
+    )
+    breaker_retry_seconds: float = field(
+        default=30.0, metadata=_of("seconds before an open circuit is tried again", float, 0.05)
+    )
+    breaker_slow_seconds: float = field(
+        default=2.0, metadata=_of("an SSD call slower than this counts as a failure", float, 0.001)
+    )
+    memory_limit_gb: float = field(
+        default=0.0,
+        metadata=_of("memory this process may use, GB (0: its cgroup's limit, if any)", float, 0),
+    )
+    admin_key: str = field(default="", repr=False)
+
+    @property
+    def served_name(self) -> str:
+        """The model's name in the API."""
+        return self.model_name or self.model.resolve().name
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Read flags over environment over defaults; every fault is named with its source."""
+    flags = vars(_parser().parse_args(arguments))
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        if "parse" not in item.metadata:
+            continue
+        raw = flags[item.name]
+        source = "--" + item.name.replace("_", "-")
+        if raw is None:
+            source = "INFERENCE_" + item.name.upper()
+            raw = environment.get(source)
+        if raw is not None:
+            values[item.name] = _value(item.metadata, raw, source)
+    values["admin_key"] = _admin_key(flags["admin_key_file"], environment)
+    settings = Settings(**values)
+    if settings.ssd_critical_gb > settings.ssd_low_gb:
+        msg = "--ssd-critical-gb must not exceed --ssd-low-gb"
+        raise SettingsError(msg)
+    return settings
+
+
+def _value(metadata: Mapping[str, Any], raw: str, source: str) -> object:
+    parse = cast("Callable[[str], Any]", metadata["parse"])
+    try:
+        value = parse(raw)
+    except ValueError:
+        msg = f"{source}: {raw!r} is no {parse.__name__}"
+        raise SettingsError(msg) from None
+    least = metadata["least"]
+    # NaN compares false with everything, so ask for what is right, not for what is wrong.
+    if least is not None and not least <= value < float("inf"):
+        msg = f"{source}: {raw} must be a number of at least {least}"
+        raise SettingsError(msg)
+    return cast("object", value)
+
+
+def _admin_key(flag: str | None, environment: Mapping[str, str]) -> str:
+    key = environment.get("INFERENCE_ADMIN_KEY", "").strip()
+    path = flag or environment.get("INFERENCE_ADMIN_KEY_FILE")
+    if key or not path:
+        return key
+    try:
+        key = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"admin key file {path}: {error}"
+        raise SettingsError(msg) from error
+    if not key:
+        msg = f"admin key file {path} is empty"
+        raise SettingsError(msg)
+    return key
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m inference serve", allow_abbrev=False)
+    for item in fields(Settings):
+        if "parse" not in item.metadata:
+            continue
+        default = "" if item.default in (None, "", MISSING) else f" (default {item.default})"
+        text = (str(item.metadata["help"]) + default).replace("%", "%%")
+        parser.add_argument("--" + item.name.replace("_", "-"), metavar="V", help=text)
+    parser.add_argument(
+        "--admin-key-file", metavar="V", help="file with the admin key (else INFERENCE_ADMIN_KEY)"
+    )
+    return parser
+
+
+def from_process(arguments: Sequence[str]) -> Settings:
+    """Settings of this very process."""
+    return load(arguments, os.environ)

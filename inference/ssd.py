@@ -1,0 +1,200 @@
+"""The SSD volume: every read and write of it happens on one thread here, behind the breaker.
+
+A dead disk may hang this thread; the event loop and the decode thread never wait for it.
+"""
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from inference.breaker import Breaker
+
+log = logging.getLogger("inference.ssd")
+T = TypeVar("T")
+
+_BACKLOG = 256
+_WINDOW_SECONDS = 60.0
+_STUCK_SECONDS = 10.0
+
+
+class SsdUnavailableError(Exception):
+    """The volume is not asked now: circuit open, or too much waits for it already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Bytes of the volume as statvfs tells them."""
+
+    free: int
+    total: int
+
+
+class Ssd:
+    """One volume, one thread, one breaker."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        breaker: Breaker,
+        failed: Callable[[Exception], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.root = root
+        self.breaker = breaker
+        self._failed = failed
+        self._clock = clock
+        self._work: queue.Queue[Callable[[], None] | None] = queue.Queue(_BACKLOG)
+        self._outcomes: deque[tuple[float, bool]] = deque(maxlen=10_000)
+        self._busy_since: float | None = None
+        self._reported: float | None = None
+        self._space: Space | None = None
+        self.last_error = ""
+        self._thread = threading.Thread(target=self._run, name="ssd-io", daemon=True)
+        self._thread.start()
+
+    def call(self, operation: Callable[[], T]) -> Future[T]:
+        """Do this on the I/O thread if the circuit allows it; its outcome counts."""
+        return self._enqueue(lambda: self._guarded(operation))
+
+    def direct(self, operation: Callable[[], T]) -> Future[T]:
+        """Do this on the I/O thread whatever the circuit says (an operator's cleaning)."""
+        return self._enqueue(operation)
+
+    def check(self) -> Future[str]:
+        """Write, sync, read and remove a file; the answer is empty or says what failed.
+
+        The result always counts for health; for the breaker only when it may be asked.
+        """
+        return self._enqueue(self._check)
+
+    @property
+    def space(self) -> Space | None:
+        """Bytes as of the last operation; None when the volume could not tell."""
+        return self._space
+
+    def error_rate(self) -> float:
+        """Share of the last minute's operations that failed."""
+        since = self._clock() - _WINDOW_SECONDS
+        recent = [bad for at, bad in tuple(self._outcomes) if at >= since]
+        return sum(recent) / len(recent) if recent else 0.0
+
+    def stuck_seconds(self) -> float:
+        """How long the operation under way has taken; 0 when idle."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock() - since
+
+    def watch(self) -> None:
+        """An operation that never comes back tells nothing: count it as failed while it hangs."""
+        since = self._busy_since
+        if since is None or since == self._reported:
+            return
+        if self._clock() - since > _STUCK_SECONDS:
+            self._reported = since
+            self._note(TimeoutError("an SSD operation does not come back"), counts=True)
+
+    def close(self, timeout: float) -> None:
+        """End the thread; a hung one is left behind."""
+        try:
+            self._work.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(timeout)
+
+    def _enqueue(self, operation: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+
+        def work() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(operation())
+            except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                future.set_exception(error)
+
+        try:
+            self._work.put_nowait(work)
+        except queue.Full:
+            future.set_exception(SsdUnavailableError("too much waits for the SSD"))
+        return future
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            self._busy_since = self._clock()
+            work()
+            self.measure()
+            self._busy_since = None
+
+    def measure(self) -> None:
+        """Ask the volume for its free space. On the I/O thread only."""
+        try:
+            found = os.statvfs(self.root)
+        except OSError:
+            self._space = None
+            return
+        self._space = Space(
+            free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize
+        )
+
+    def _guarded(self, operation: Callable[[], T]) -> T:
+        if not self.breaker.acquire():
+            msg = "circuit open: fast-failing"
+            raise SsdUnavailableError(msg)
+        return self._measured(operation, counts=True)
+
+    def _measured(self, operation: Callable[[], T], *, counts: bool) -> T:
+        started = self._clock()
+        try:
+            result = operation()
+        except Exception as error:
+            self._note(error, counts=counts)
+            raise
+        self._outcomes.append((self._clock(), False))
+        if counts:
+            self.breaker.succeed(self._clock() - started)
+        return result
+
+    def _note(self, error: Exception, *, counts: bool) -> None:
+        self._outcomes.append((self._clock(), True))
+        self.last_error = str(error)
+        self._failed(error)
+        log.error("SSD I/O error: %s. Falling back to RAM", error, extra={"event": "ssd_io_error"})
+        if counts:
+            self.breaker.fail(str(error))
+
+    def _check(self) -> str:
+        counts = self.breaker.acquire()
+        try:
+            self._measured(self._probe, counts=counts)
+        except OSError as error:
+            return str(error)
+        self.last_error = ""
+        return ""
+
+    def _probe(self) -> None:
+        path = self.root / f".health-{os.getpid()}"
+        data = os.urandom(4096)
+        try:
+            with path.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if path.read_bytes() != data:
+                msg = f"{path}: read back something else than was written"
+                raise OSError(msg)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def outcome_of(future: Future[Any]) -> None:
+    """Take the exception of work nobody waits for, so that it is not reported twice."""
+    if not future.cancelled():
+        future.exception()
