@@ -1,0 +1,17 @@
+"""The words that a playbook may use: names of actions, checks and guards, and their parameters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+Models = Mapping[str, type[BaseModel]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vocabulary:
+    """For each name the model of its parameters. Filled by whoever knows the rooms."""
+
+    actions: Models = field(default_factory=dict[str, type[BaseModel]])
+    checks: Models = field(default_factory=dict[str, type[BaseModel]])
+    guards: Models = field(default_factory=dict[str, type[BaseModel]])
