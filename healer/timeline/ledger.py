@@ -10,6 +10,20 @@ from healer.errors import ConflictError, TimelineError
 from healer.model.event import Closed, Draft, IncidentId, IncidentKey, Opened
 
 
+def check(drafts: Iterable[Draft]) -> None:
+    """What is wrong with a draft whatever was written before; TimelineError says it."""
+    for draft in drafts:
+        if not (draft.incident and draft.incident.isprintable()):
+            message = f"an incident's name is a printable text, not {draft.incident!r}"
+            raise TimelineError(message)
+        if draft.at.tzinfo is None:
+            message = f"incident {draft.incident}: the time of a line needs a time zone: {draft.at}"
+            raise TimelineError(message)
+        if draft.after != 0 and isinstance(draft.event, Opened):
+            message = f"incident {draft.incident}: Opened can only be line 1, not {draft.after + 1}"
+            raise TimelineError(message)
+
+
 @dataclass(slots=True)
 class Ledger:
     """The last number of each incident, and who holds each key. It must know all it is asked of."""
@@ -46,9 +60,6 @@ class Ledger:
                 f"incident {draft.incident}: its last entry is number {head}, not {draft.after}"
             )
             raise ConflictError(message)
-        if draft.at.tzinfo is None:
-            message = f"incident {draft.incident}: the time of a line needs a time zone: {draft.at}"
-            raise TimelineError(message)
         match draft.event:
             case Opened(key=key):
                 self._open(draft, key)
@@ -59,9 +70,6 @@ class Ledger:
         self.heads[draft.incident] = head + 1
 
     def _open(self, draft: Draft, key: IncidentKey) -> None:
-        if draft.after:
-            message = f"incident {draft.incident}: Opened can only be line 1, not {draft.after + 1}"
-            raise TimelineError(message)
         holder = self.holders.get(key)
         if holder is not None:
             message = f"incident {draft.incident}: {holder} is open with the same key {key}"

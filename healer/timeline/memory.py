@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from healer.model.event import Archived, Draft, Entry, IncidentId, IncidentKey, Opened
-from healer.timeline.ledger import Ledger
+from healer.model.event import Archived, Draft, Entry, Event, IncidentId, IncidentKey, Opened
+from healer.timeline.codec import decode, encode
+from healer.timeline.ledger import Ledger, check
 
 
 class MemoryTimeline:
@@ -18,8 +19,10 @@ class MemoryTimeline:
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
         """Write all drafts or none."""
+        check(drafts)
+        events = [decode(encode(draft.event)) for draft in drafts]  # what a file would give back
         self._ledger.admit(drafts)
-        return tuple(self._write(draft) for draft in drafts)
+        return tuple(map(self._write, drafts, events))
 
     async def read(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:
         """The incident's entries with seq > after, in order."""
@@ -59,12 +62,12 @@ class MemoryTimeline:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    def _write(self, draft: Draft) -> Entry:
+    def _write(self, draft: Draft, event: Event) -> Entry:
         entry = Entry(
             incident=draft.incident,
             seq=draft.after + 1,
             at=draft.at,
-            event=draft.event,
+            event=event,
             position=len(self._entries) + 1,
         )
         self._entries.append(entry)
