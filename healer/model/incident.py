@@ -71,14 +71,17 @@ class Run:
     """One round of diagnosis and cure. A failed verification ends it and begins the next."""
 
     number: int = 1
+    looked_at: datetime | None = None
     findings: tuple[Finding, ...] | None = None
     chosen: Chosen | None = None
     before: Verified | None = None
     judged: Judged | None = None
     approved: Approved | None = None
+    approved_for: str | None = None
     done: Mapping[StepId, Outcome] = field(default_factory=dict[StepId, Outcome])
     started: tuple[StepStarted, ...] = ()
     in_flight: StepStarted | None = None
+    last: Outcome | None = None
     failures: Mapping[StepId, int] = field(default_factory=dict[StepId, int])
     undone: frozenset[StepId] = frozenset()
     after: Verified | None = None
@@ -91,7 +94,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """What is known of an incident after `seq` entries."""
+    """What is known of an incident after `seq` entries.
+
+    `acted_at` holds the moment of the first real step of each round: budgets count it.
+    """
 
     id: IncidentId
     seq: int = 0
@@ -104,7 +110,7 @@ class Incident:
     unmatched: NothingMatched | None = None
     run: Run = Run()
     failed_runs: int = 0
-    first_step_at: datetime | None = None
+    acted_at: tuple[datetime, ...] = ()
     healed: Verified | None = None
     healed_at: datetime | None = None
     denied: Denied | None = None
@@ -134,6 +140,11 @@ class Incident:
                 return IncidentState.OPEN
 
     @property
+    def first_step_at(self) -> datetime | None:
+        """When healer first touched the world for it; rehearsals do not count."""
+        return self.acted_at[0] if self.acted_at else None
+
+    @property
     def firing(self) -> tuple[Alert, ...]:
         """Its alerts that fire, as far as Alertmanager told us."""
         return tuple(alert for alert in self.alerts.values() if alert.firing)
@@ -152,14 +163,15 @@ class Incident:
             case NothingMatched() as event:
                 return replace(known, unmatched=event)
             case Diagnosed() as event:
-                return replace(known, run=replace(self.run, findings=event.findings))
+                return replace(known, run=_looked(self.run, entry.at, event))
             case Chosen() as event:
-                return replace(known, run=replace(self.run, chosen=event))
+                return replace(known, run=_chosen(self.run, event))
             case Judged() as event:
                 return replace(known, run=replace(self.run, judged=event))
             case StepStarted() as event:
-                first = self.first_step_at or (None if event.dry_run else entry.at)
-                return replace(known, run=_started(self.run, event), first_step_at=first)
+                fresh = not event.dry_run and not self.run.acted
+                acted_at = (*self.acted_at, entry.at) if fresh else self.acted_at
+                return replace(known, run=_started(self.run, event), acted_at=acted_at)
             case StepFinished() as event:
                 return replace(known, run=_finished(self.run, event))
             case Verified() as event:
@@ -169,7 +181,9 @@ class Incident:
             case Escalated() as event:
                 return replace(known, escalated=event)
             case Approved() as event:
-                return replace(known, run=replace(self.run, approved=event))
+                remedy = self.run.chosen.remedy if self.run.chosen else None
+                run = replace(self.run, approved=event, approved_for=remedy)
+                return replace(known, run=run)
             case Denied() as event:
                 return replace(known, denied=event)
             case AlarmRang() as event:
@@ -202,12 +216,27 @@ def _started(run: Run, event: StepStarted) -> Run:
     return replace(run, in_flight=event, started=(*run.started, event))
 
 
+def _looked(run: Run, at: datetime, event: Diagnosed) -> Run:
+    """A new look undoes what was concluded from the old one; a person's approval stays."""
+    return replace(
+        run, looked_at=at, findings=event.findings, before=None, chosen=None, judged=None
+    )
+
+
+def _chosen(run: Run, event: Chosen) -> Run:
+    """An approval is for one branch: if another is chosen later, it must be asked for again."""
+    keeps = run.approved is not None and run.approved_for == event.remedy
+    return replace(run, chosen=event, approved=run.approved if keeps else None)
+
+
 def _finished(run: Run, event: StepFinished) -> Run:
-    begun = run.in_flight
-    run = replace(run, in_flight=None)
+    begun, result = run.in_flight, event.outcome.result
+    run = replace(run, in_flight=None, last=event.outcome)
+    if event.settled and result is Result.FAILED:
+        return run  # it surely did not happen: a crash is a pause, not an attempt
     if begun is not None and begun.undoes is not None:
         return replace(run, undone=run.undone | {begun.undoes})
-    if event.outcome.result in (Result.SUCCEEDED, Result.SKIPPED):
+    if result in (Result.SUCCEEDED, Result.SKIPPED):
         return replace(run, done={**run.done, event.step: event.outcome})
     failed = run.failures.get(event.step, 0) + 1
     return replace(run, failures={**run.failures, event.step: failed})

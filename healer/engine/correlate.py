@@ -1,0 +1,78 @@
+"""Which incident does an alert belong to? Pure: the same alert always leads to the same key."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from healer.engine.scope import alert_scope
+from healer.errors import PermanentError
+from healer.model.alert import Alert
+from healer.model.event import IncidentKey
+from healer.model.incident import Incident
+from healer.model.playbook import Playbook, select
+from healer.model.service import Service, Target, parse_target
+from healer.playbook.render import render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where an alert leads. `playbook` None: it is about a service of ours, but nothing applies."""
+
+    service: Service
+    playbook: Playbook | None
+    key: IncidentKey
+    severity: str
+
+
+def find_service(services: Iterable[Service], alert: Alert) -> Service | None:
+    """The first service, in the order of the configuration, that owns the alert."""
+    return next((service for service in services if service.owns(alert.labels)), None)
+
+
+def route(
+    alert: Alert, *, services: Iterable[Service], playbooks: Sequence[Playbook], now: datetime
+) -> Route | None:
+    """Where this alert leads; None where it is about no service of ours."""
+    service = find_service(services, alert)
+    if service is None:
+        return None
+    playbook = select(playbooks, service.name, alert.labels)
+    name = playbook.name if playbook else ""
+    target = find_target(playbook, service, alert, now=now)
+    key = IncidentKey(service=service.name, playbook=name, target=target)
+    return Route(service=service, playbook=playbook, key=key, severity=severity(service, alert))
+
+
+def find_target(
+    playbook: Playbook | None, service: Service, alert: Alert, *, now: datetime
+) -> Target:
+    """What the playbook aims at; without one, the alert itself, so that strangers stay apart."""
+    if playbook is None:
+        return Target(namespace=service.namespace, kind="alert", name=alert.name or "unnamed")
+    if not playbook.target:
+        return service.workload
+    try:
+        return parse_target(str(render(playbook.target, alert_scope(alert, service, now=now))))
+    except (PermanentError, ValueError):
+        # The alert lacks what the template asks for. Its service's workload is still the right
+        # thing to lock, and the run will say what is missing when it renders the steps.
+        return service.workload
+
+
+def severity(service: Service, alert: Alert) -> str:
+    """What the service calls the alert's severity; the alert's own word where it has no other."""
+    word = alert.labels.get("severity", "")
+    known = service.severities.get(word)
+    return known.name if known else word
+
+
+def is_news(alert: Alert, incident: Incident | None) -> bool:
+    """Does it tell anything? Alertmanager repeats itself, and its cluster sends twice and late."""
+    known = incident.alerts.get(alert.fingerprint) if incident else None
+    if known is None:
+        return alert.firing
+    if alert.starts_at != known.starts_at:
+        return alert.starts_at > known.starts_at  # it fired again; an older one comes late
+    if alert.status != known.status:
+        return known.firing  # the same firing cannot begin again once it was resolved
+    return alert.firing and alert.annotations != known.annotations

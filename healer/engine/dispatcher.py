@@ -1,0 +1,152 @@
+"""The one door: webhooks, timers, recovery and operators all end in `wake(incident)`.
+
+`accept` answers only when the alerts are on disk. Deliveries that arrive together are correlated
+together and written with one append, so a storm costs few fsyncs.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from healer.engine.case import Tools
+from healer.engine.catalog import Catalog
+from healer.engine.claim import Claims
+from healer.engine.deadline import Timer, alarms
+from healer.engine.journal import Journal
+from healer.engine.outbox import Outbox
+from healer.engine.reception import Reception
+from healer.engine.remediation import Remediation
+from healer.kit.clock import Clock
+from healer.kit.task import Crew
+from healer.model.alert import AlertGroup
+from healer.model.event import Alarm, AlarmRang, Entry, Escalated, IncidentId
+from healer.model.incident import Incident
+from healer.model.playbook import Playbook
+from healer.model.receipt import Receipt
+from healer.notify.contract import Notifier
+
+
+class Dispatcher:
+    """Accepts alerts, wakes one serial worker per incident, and rings its deadlines."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        catalog: Catalog,
+        clock: Clock,
+        notifiers: Sequence[Notifier] = (),
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._clock = clock
+        self._claims = Claims()
+        self._holds: dict[IncidentId, datetime] = {}
+        self._timer: Timer | None = None
+        self._ready = "not started"
+        self._outbox = Outbox(journal=journal, catalog=catalog, clock=clock, notifiers=notifiers)
+        self._reception = Reception(journal=journal, catalog=catalog, clock=clock, woken=self.wake)
+        tools = Tools(
+            journal=journal,
+            catalog=catalog,
+            clock=clock,
+            claims=self._claims,
+            wake=self.wake,
+            wake_at=self._wake_at,
+        )
+        self._remediation = Remediation(tools)
+        self._crew: Crew[IncidentId] = Crew(self._work, clock=clock)
+
+    @property
+    def ready(self) -> str:
+        """Why it is not ready to accept alerts; '' when it is."""
+        return self._ready
+
+    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
+        """Durable when it returns. TimelineError or UnavailableError: nothing was recorded."""
+        return await self._reception.accept(groups)
+
+    def wake(self, incident: IncidentId) -> None:
+        """Something has changed for this incident. Never waits."""
+        self._crew.wake(incident)
+        self._outbox.wake(incident)
+
+    def see(self, entry: Entry, incident: Incident) -> None:
+        """Every durable entry may have to be told (this is an Observer of the journal)."""
+        self._outbox.wake(incident.id)
+
+    def ring(self, incident: IncidentId) -> None:
+        """A timer rang for this incident."""
+        self._holds.pop(incident, None)
+        self._crew.wake(incident)
+
+    async def run(self, timer: Timer) -> None:
+        """Recover what was left unfinished, then work until cancelled."""
+        self._timer = timer
+        unfinished = await self._journal.restore()
+        known = [one for one in map(self._journal.get, unfinished) if one is not None]
+        self._claims.restore(known)
+        for incident in unfinished:
+            self.wake(incident)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._crew.run())
+            group.create_task(self._outbox.run())
+            group.create_task(self._reception.run())
+            group.create_task(self._forget())
+            self._ready = ""
+
+    async def _work(self, incident_id: IncidentId) -> None:
+        try:
+            await self._ring_due(incident_id)
+            await self._remediation.advance(incident_id)
+        finally:
+            self._arm(incident_id)
+
+    async def _ring_due(self, incident_id: IncidentId) -> None:
+        incident = self._journal.get(incident_id)
+        playbook = self._playbook_of(incident)
+        if incident is None or playbook is None:
+            return
+        for alarm, at in self._alarms(incident, playbook):
+            if at <= self._clock.now():
+                await self._rang(incident, playbook, alarm)
+
+    async def _rang(self, incident: Incident, playbook: Playbook, alarm: Alarm) -> None:
+        match alarm:
+            case Alarm.UPDATE:
+                await self._journal.record(incident.id, AlarmRang(alarm=alarm))
+            case Alarm.ESCALATE:
+                reason = f"not healed after {playbook.escalate.after}"
+                escalated = Escalated(reason=reason, to=playbook.escalate.to)
+                await self._journal.record(incident.id, AlarmRang(alarm=alarm), escalated)
+            case Alarm.WATCH:
+                return  # the walk itself looks whether the watch is over
+
+    def _alarms(self, incident: Incident, playbook: Playbook) -> Sequence[tuple[Alarm, datetime]]:
+        return tuple(alarms(incident, verify=playbook.verify, escalate=playbook.escalate))
+
+    def _playbook_of(self, incident: Incident | None) -> Playbook | None:
+        if incident is None or incident.matched is None:
+            return None
+        return self._catalog.find(incident.matched.playbook, incident.matched.digest)
+
+    def _wake_at(self, incident: IncidentId, at: datetime) -> None:
+        self._holds[incident] = at
+
+    def _arm(self, incident_id: IncidentId) -> None:
+        incident = self._journal.get(incident_id)
+        playbook = self._playbook_of(incident)
+        moments = (
+            [at for _, at in self._alarms(incident, playbook)] if incident and playbook else []
+        )
+        if hold := self._holds.get(incident_id):
+            moments.append(hold)
+        if self._timer is not None:
+            closed = incident is None or incident.closed is not None
+            self._timer.set(incident_id, None if closed else min(moments, default=None))
+
+    async def _forget(self) -> None:
+        while True:
+            await self._clock.sleep(timedelta(minutes=10))
+            self._journal.forget_old()
+

@@ -1,0 +1,99 @@
+"""How a walk ends or is handed over: closed, escalated, rehearsed, watched."""
+
+from healer.engine.case import Case, Tools
+from healer.model.event import Chosen, Closed, Ending, Escalated, RunStarted
+from healer.model.incident import Incident
+from healer.model.playbook import Mode
+
+
+class Ender:
+    """The stages after which healer does nothing more, or not for now."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    async def watched(self, case: Case) -> bool:
+        """Healed, and watched for a while. A fault that comes back begins a new round."""
+        incident, now = case.incident, self._tools.clock.now()
+        healed_at = incident.healed_at or now
+        back = [one for one in incident.firing if one.starts_at > healed_at]
+        if back:
+            reason = f"{back[0].name} fires again since {back[0].starts_at:%H:%M:%S}"
+            again = RunStarted(number=incident.run.number + 1, reason=reason)
+            await self._tools.journal.decide(incident, again)
+            return True
+        if now < healed_at + case.playbook.verify.watch:
+            return False
+        if incident.firing and incident.escalated:
+            return False
+        if incident.firing:
+            return await self.escalate(case, "verified, and yet the alert goes on firing")
+        reason = f"stayed healed for {case.playbook.verify.watch}"
+        return await self.close(incident, Ending.HEALED, reason)
+
+    async def left_to_people(self, case: Case) -> bool:
+        """A human has it: wait for the alert to resolve."""
+        self.let_go(case)
+        denied = case.incident.denied
+        if denied and not case.incident.escalated:
+            return await self.escalate(case, f"{denied.by} said no: {denied.reason}")
+        if case.incident.firing:
+            return False
+        return await self.close(case.incident, Ending.RESOLVED, "the alert resolved")
+
+    async def gone(self, case: Case) -> bool:
+        """All its alerts resolved before anything was done."""
+        self.let_go(case)
+        reason = "the alert resolved before anything was done"
+        return await self.close(case.incident, Ending.RESOLVED, reason)
+
+    async def rehearsed(self, case: Case) -> bool:
+        """Nothing more may be done in this mode, or the branch only reports: say so."""
+        self.let_go(case)
+        remedy = case.remedy
+        if remedy is None or not remedy.steps:
+            name = remedy.name if remedy else "no branch"
+            because = remedy.because if remedy else ""
+            return await self.escalate(case, f"{name}: {because or 'this branch only reports'}")
+        steps = ", ".join(step.id for step in remedy.steps)
+        mode = "dry-run" if case.mode is Mode.DRY_RUN else case.mode.value
+        reason = f"{mode}, nothing was changed; would have run {remedy.name}: {steps}"
+        return await self.close(case.incident, Ending.REHEARSED, reason)
+
+    async def no_branch(self, case: Case) -> bool:
+        """What was found fits no branch: report it and call a human."""
+        reason = "no branch of the playbook fits what was found"
+        escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
+        chosen = Chosen(remedy=None, because=reason)
+        self.let_go(case)
+        await self._tools.journal.decide(case.incident, chosen, escalated)
+        return True
+
+    async def escalate(self, case: Case, reason: str) -> bool:
+        """Call a human. Healer acts no more on this incident."""
+        self.let_go(case)
+        escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
+        await self._tools.journal.record(case.incident.id, escalated)
+        return True
+
+    async def give_up(self, incident: Incident, reason: str) -> bool:
+        """The same, for an incident whose service or playbook is not known here any more."""
+        if incident.escalated is None:
+            await self._tools.journal.decide(incident, Escalated(reason=reason))
+            return True
+        if incident.firing:
+            return False
+        return await self.close(incident, Ending.RESOLVED, "the alert resolved")
+
+    async def close(self, incident: Incident, ending: Ending, reason: str) -> bool:
+        """The last decision."""
+        if incident.key:
+            for waiting in self._tools.claims.give_back(incident.key.target, incident.id):
+                self._tools.wake(waiting)
+        await self._tools.journal.decide(incident, Closed(ending=ending, reason=reason))
+        return False
+
+    def let_go(self, case: Case) -> None:
+        """Give the target back, and wake those who wait for it."""
+        for waiting in self._tools.claims.give_back(case.key.target, case.incident.id):
+            self._tools.wake(waiting)

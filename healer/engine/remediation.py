@@ -1,0 +1,231 @@
+"""The walk of one alert. Read this first: every stage of a remediation is named in `_stage_of`.
+
+Each stage looks at the incident as it is and appends what it decided; the loop in `advance` goes on
+until something has to be waited for. A restart therefore needs no path of its own: the walk goes
+on where the fold of the timeline says.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from healer.engine.case import Case, Tools
+from healer.engine.diagnosis import Patient, look
+from healer.engine.ending import Ender
+from healer.engine.scope import incident_scope
+from healer.engine.treatment import Treatment
+from healer.errors import ConflictError, PermanentError
+from healer.model.event import (
+    Chosen,
+    Diagnosed,
+    Ending,
+    IncidentId,
+    IncidentKey,
+    Moment,
+    NothingMatched,
+    PlaybookMatched,
+    Verified,
+)
+from healer.model.incident import Incident
+from healer.model.outcome import Decision, Finding
+from healer.model.playbook import Mode, Playbook, Remedy
+from healer.playbook.condition import evaluate, referenced_checks
+
+Stage = Callable[[Case], Awaitable[bool]]
+"""Does one thing. True: look again at once. False: wait until somebody wakes the incident."""
+
+FRESH = timedelta(seconds=30)
+"""Older findings are not acted upon: whoever was held or asked meanwhile must look anew."""
+
+
+class Remediation:
+    """Moves an incident as far as it can go."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._ender = Ender(tools)
+        self._treatment = Treatment(tools, self._ender)
+
+    async def advance(self, incident: IncidentId) -> None:
+        """Stage after stage, until there is something to wait for."""
+        going = True
+        while going:
+            try:
+                going = await self._advance_once(incident)
+            except ConflictError:
+                going = True  # something happened since we looked: look again
+
+    async def _advance_once(self, incident_id: IncidentId) -> bool:
+        incident = self._tools.journal.get(incident_id)
+        if incident is None or incident.key is None or incident.closed:
+            return False
+        if incident.matched is None:
+            return await self._match(incident, incident.key)
+        case = self._open_case(incident, incident.key, incident.matched)
+        if case is not None:
+            return await self._stage_of(case)(case)
+        if incident.run.started or incident.key.service not in self._tools.catalog.services:
+            return await self._ender.give_up(incident, "its service or playbook is gone from here")
+        return await self._match(incident, incident.key)
+
+    def _stage_of(self, case: Case) -> Stage:
+        """The walk, read from top to bottom."""
+        incident, run, treatment = case.incident, case.incident.run, self._treatment
+        acted_out = run.acted and case.next_step is None and run.after is None
+        failed = run.after is not None and not run.after.healed
+        undoing = failed and treatment.next_undo(case) is not None
+        table: tuple[tuple[bool, Stage], ...] = (
+            (run.in_flight is not None, treatment.settle),
+            (undoing or (failed and not incident.escalated), treatment.after_failure),
+            (acted_out, treatment.verify),
+            (incident.healed is not None, self._ender.watched),
+            (bool(incident.escalated or incident.denied), self._ender.left_to_people),
+            (not incident.firing and not run.acted, self._ender.gone),
+            (run.findings is None or _was_blind(incident), self._diagnose),
+            (run.before is None or run.chosen is None, self._choose),
+            (case.next_step is None or case.mode is Mode.OBSERVE, self._ender.rehearsed),
+            (not _allowed(incident), treatment.judge_run),
+            (self._is_stale(incident), self._diagnose),
+        )
+        return next((stage for holds, stage in table if holds), treatment.run_step)
+
+    async def _match(self, incident: Incident, key: IncidentKey) -> bool:
+        playbook = next(
+            (one for one in self._tools.catalog.current() if one.name == key.playbook), None
+        )
+        if playbook is None:
+            return await self._unmatched(incident, key)
+        names = ", ".join(sorted({alert.name for alert in incident.alerts.values()}))
+        matched = PlaybookMatched(
+            playbook=playbook.name,
+            digest=playbook.digest,
+            mode=self._mode(playbook),
+            because=f"{names} of {key.service}",
+        )
+        await self._tools.journal.decide(incident, matched)
+        return True
+
+    async def _unmatched(self, incident: Incident, key: IncidentKey) -> bool:
+        if incident.unmatched is None:
+            reason = f"no playbook applies to this alert of {key.service}"
+            await self._tools.journal.decide(incident, NothingMatched(reason=reason))
+            return True
+        if incident.firing:
+            return False
+        return await self._ender.close(incident, Ending.RESOLVED, "the alert resolved by itself")
+
+    def _mode(self, playbook: Playbook) -> Mode:
+        rehearse = self._tools.catalog.dry_run and playbook.mode is not Mode.OBSERVE
+        return Mode.DRY_RUN if rehearse else playbook.mode
+
+    def _open_case(
+        self, incident: Incident, key: IncidentKey, matched: PlaybookMatched
+    ) -> Case | None:
+        service = self._tools.catalog.services.get(key.service)
+        playbook = self._tools.catalog.find(matched.playbook, matched.digest)
+        if service is None or playbook is None:
+            return None
+        now = self._tools.clock.now()
+        return Case(
+            incident=incident,
+            key=key,
+            service=service,
+            playbook=playbook,
+            patient=Patient(
+                service=service, target=key.target, alerts=tuple(incident.alerts.values())
+            ),
+            scope=incident_scope(incident, service, key.target, now=now),
+            mode=matched.mode,
+        )
+
+    async def _diagnose(self, case: Case) -> bool:
+        findings = await look(
+            case.playbook.diagnose,
+            patient=case.patient,
+            scope=case.scope,
+            catalog=self._tools.catalog,
+        )
+        unseen = _unseen(findings)
+        before = _unseen(case.incident.run.findings or ())
+        if (
+            unseen and unseen == before and _was_blind(case.incident)
+        ):  # said once already; the timeline is not a heartbeat
+            self._tools.wake_at(case.incident.id, self._treatment.again())
+            return False
+        await self._tools.journal.decide(case.incident, Diagnosed(findings=findings))
+        return True
+
+    async def _choose(self, case: Case) -> bool:
+        """Is the fault there at all, and which branch of the playbook fits what was found?"""
+        if blind := _cannot_decide(case):
+            return await self._treatment.hold(case, guard="evidence", reason=blind)
+        try:
+            if case.incident.run.before is None:
+                return await self._still_there(case)
+            urgent = case.playbook.escalate.when
+            if urgent and evaluate(urgent, case.scope):
+                return await self._ender.escalate(case, f"{urgent} holds")
+            remedy = _first_fitting(case)
+        except PermanentError as error:
+            return await self._ender.escalate(case, f"could not decide: {error}")
+        if remedy is None:
+            return await self._ender.no_branch(case)
+        because = f"{remedy.when} holds" + (f": {remedy.because}" if remedy.because else "")
+        chosen = Chosen(remedy=remedy.name, because=because)
+        await self._tools.journal.decide(case.incident, chosen)
+        return True
+
+    async def _still_there(self, case: Case) -> bool:
+        """The edge woke us; the level decides: before anything is done, is the fault there?"""
+        until = case.playbook.verify.until
+        gone = evaluate(until, case.scope)
+        before = Verified(
+            moment=Moment.BEFORE, healed=gone, reason=f"{until} is {str(gone).lower()}"
+        )
+        incident = await self._tools.journal.decide(case.incident, before)
+        if not gone:
+            return True
+        reason = "the fault was gone when healer looked: nothing was done"
+        return await self._ender.close(incident, Ending.RESOLVED, reason)
+
+    def _is_stale(self, incident: Incident) -> bool:
+        run = incident.run
+        if run.started or run.looked_at is None:
+            return False
+        return self._tools.clock.now() - run.looked_at > FRESH
+
+
+def _allowed(incident: Incident) -> bool:
+    judged = incident.run.judged
+    if judged is None:
+        return False
+    return judged.step is not None or judged.decision is Decision.ALLOW
+
+
+def _was_blind(incident: Incident) -> bool:
+    """Is it held because something could not be seen?"""
+    judged = incident.run.judged
+    return judged is not None and any(one.guard == "evidence" for one in judged.verdicts)
+
+
+def _unseen(findings: tuple[Finding, ...]) -> frozenset[str]:
+    return frozenset(finding.check for finding in findings if not finding.known)
+
+
+def _first_fitting(case: Case) -> Remedy | None:
+    remedies = case.playbook.remedies
+    return next((one for one in remedies if evaluate(one.when, case.scope)), None)
+
+
+def _cannot_decide(case: Case) -> str:
+    """What a decision needs but could not be seen; '' if all is there."""
+    conditions = (
+        case.playbook.escalate.when,
+        case.playbook.verify.until,
+        *(remedy.when for remedy in case.playbook.remedies),
+    )
+    needed = frozenset[str]().union(*(referenced_checks(text) for text in conditions if text))
+    return "; ".join(
+        f"{finding.check}: {finding.summary}"
+        for finding in case.incident.run.findings or ()
+        if not finding.known and finding.check in needed
+    )

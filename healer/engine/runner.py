@@ -1,0 +1,183 @@
+"""One step: written down, done, written down. What came of it is asked of the world if unsure."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from healer.action.contract import Action, StepContext
+from healer.engine.catalog import Catalog
+from healer.engine.diagnosis import Patient
+from healer.engine.journal import Journal
+from healer.engine.scope import Scope
+from healer.errors import HealerError, PermanentError, TemporaryError, TimelineError
+from healer.kit.clock import Clock
+from healer.kit.retry import delays
+from healer.model.effect import Effect
+from healer.model.event import StepFinished, StepStarted
+from healer.model.incident import Incident
+from healer.model.outcome import Json, Outcome, Result
+from healer.model.playbook import Step, StepId
+from healer.playbook.render import render
+
+SETTLE_FOR = timedelta(minutes=10)
+"""How long to go on asking what came of a step while the world does not answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A step made ready: the action, and parameters with nothing relative left in them."""
+
+    step: Step
+    action: Action[Any]
+    params: BaseModel
+    undoes: StepId | None = None
+
+
+class Runner:
+    """Executes steps. Only it and `remediation` append to the timeline of a run."""
+
+    def __init__(self, *, journal: Journal, catalog: Catalog, clock: Clock) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._clock = clock
+
+    async def prepare(
+        self, step: Step, incident: Incident, patient: Patient, *, scope: Scope, dry_run: bool
+    ) -> Task:
+        """Fill in the templates, check the parameters, make them final. Changes nothing."""
+        action = self._catalog.actions[step.action]
+        try:
+            params = action.params.model_validate(render(dict(step.params), scope))
+        except ValidationError as error:
+            raise PermanentError(f"{step.action} cannot take its parameters: {error}") from error
+        ctx = self._context(step, incident, patient, dry_run=dry_run)
+        async with asyncio.timeout(step.timeout.total_seconds()):
+            final = await action.prepare(params, ctx)
+        return Task(step=step, action=action, params=final)
+
+    async def run(
+        self, task: Task, incident: Incident, patient: Patient, *, dry_run: bool
+    ) -> Incident:
+        """One attempt. `decide` guards its beginning; its end is a fact and is always recorded."""
+        attempt = incident.run.failures.get(task.step.id, 0) + 1
+        started = StepStarted(
+            step=task.step.id,
+            action=task.step.action,
+            attempt=attempt,
+            params=_plain(task.params),
+            dry_run=dry_run,
+            undoes=task.undoes,
+        )
+        incident = await self._journal.decide(incident, started)
+        ctx = self._context(task.step, incident, patient, dry_run=dry_run, attempt=attempt)
+        outcome = await self._attempt(task, ctx)
+        finished = StepFinished(step=task.step.id, attempt=attempt, outcome=outcome)
+        return await self._journal.record(incident.id, finished)
+
+    async def settle(
+        self, step: Step, started: StepStarted, incident: Incident, patient: Patient
+    ) -> Incident:
+        """After a crash: find out what came of the step in flight, and write that down."""
+        action = self._catalog.actions[started.action]
+        params = action.params.model_validate(started.params)
+        task = Task(step=step, action=action, params=params, undoes=started.undoes)
+        ctx = self._context(
+            step, incident, patient, dry_run=started.dry_run, attempt=started.attempt
+        )
+        outcome = await self._ask_world(task, ctx, "healer stopped while it ran")
+        finished = StepFinished(
+            step=started.step, attempt=started.attempt, outcome=outcome, settled=True
+        )
+        return await self._journal.record(incident.id, finished)
+
+    def undo_of(self, step: Step, started: StepStarted, outcome: Outcome) -> Task | None:
+        """How to take a finished step back, if it can be."""
+        action = self._catalog.actions[started.action]
+        undo = action.undo(action.params.model_validate(started.params), outcome)
+        if undo is None:
+            return None
+        reverse = Step(
+            id=StepId(f"undo-{step.id}"),
+            action=undo.action,
+            timeout=step.timeout,
+            attempts=step.attempts,
+            path=step.path,
+        )
+        return Task(
+            step=reverse,
+            action=self._catalog.actions[undo.action],
+            params=undo.params,
+            undoes=step.id,
+        )
+
+    async def _attempt(self, task: Task, ctx: StepContext) -> Outcome:
+        try:
+            async with asyncio.timeout(task.step.timeout.total_seconds()):
+                return await task.action.run(task.params, ctx)
+        except TimeoutError:
+            return await self._ask_world(
+                task, ctx, f"no answer within {task.step.timeout}", otherwise=Result.TIMED_OUT
+            )
+        except TemporaryError as error:
+            return await self._ask_world(task, ctx, str(error))
+        except PermanentError as error:
+            return Outcome(result=Result.FAILED, summary=str(error), evidence={"final": True})
+        except (asyncio.CancelledError, TimelineError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an action's fault must end as an outcome
+            return await self._ask_world(task, ctx, f"{type(error).__name__}: {error}")
+
+    async def _ask_world(
+        self, task: Task, ctx: StepContext, why: str, *, otherwise: Result = Result.FAILED
+    ) -> Outcome:
+        """What came of it? Unknown and disruptive is never tried again; harmless may be."""
+        try:
+            outcome = await self._settle_patiently(task, ctx)
+        except HealerError as error:
+            outcome = None
+            why = f"{why}; and the world does not tell what came of it: {error}"
+        if outcome is not None:
+            return outcome
+        if ctx.dry_run or task.action.effect is not Effect.DISRUPTIVE:
+            return Outcome(result=otherwise, summary=why)
+        summary = f"{why}; whether it took effect is not known, so it is not tried again"
+        return Outcome(result=Result.ABANDONED, summary=summary)
+
+    async def _settle_patiently(self, task: Task, ctx: StepContext) -> Outcome | None:
+        pauses = delays(first=timedelta(seconds=1), cap=timedelta(seconds=30))
+        give_up = self._clock.now() + SETTLE_FOR
+        while True:
+            try:
+                async with asyncio.timeout(task.step.timeout.total_seconds()):
+                    return await task.action.settle(task.params, ctx)
+            except (TemporaryError, TimeoutError) as error:
+                if self._clock.now() >= give_up:
+                    raise PermanentError(str(error) or "no answer") from error
+                await self._clock.sleep(next(pauses))
+
+    def _context(
+        self,
+        step: Step,
+        incident: Incident,
+        patient: Patient,
+        *,
+        dry_run: bool,
+        attempt: int = 1,
+    ) -> StepContext:
+        return StepContext(
+            incident=incident.id,
+            service=patient.service,
+            target=patient.target,
+            key=f"{incident.id}.{incident.run.number}.{step.id}",
+            attempt=attempt,
+            deadline=self._clock.now() + step.timeout,
+            dry_run=dry_run,
+        )
+
+
+def _plain(params: BaseModel) -> Mapping[str, Json]:
+    return params.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,191 @@
+"""Judge, run, verify, take back: the part of the walk that may change the world."""
+
+from datetime import datetime, timedelta
+
+from healer.engine.case import Case, Tools
+from healer.engine.ending import Ender
+from healer.engine.judge import AGAIN, ask_again_at, judge
+from healer.engine.runner import Runner, Task
+from healer.engine.verifier import watch
+from healer.errors import PermanentError, TemporaryError
+from healer.guard.contract import Plan
+from healer.model.effect import strongest
+from healer.model.event import Judged, Moment, RunStarted, Verified
+from healer.model.incident import Incident
+from healer.model.outcome import Decision, Result, Verdict
+from healer.model.playbook import Step
+
+BREATH = timedelta(seconds=2)
+"""Between two attempts of a step, where the world names no time."""
+
+
+class Treatment:
+    """The stages between a chosen branch and its verification."""
+
+    def __init__(self, tools: Tools, ender: Ender) -> None:
+        self._tools = tools
+        self._ender = ender
+        self._runner = Runner(journal=tools.journal, catalog=tools.catalog, clock=tools.clock)
+
+    async def judge_run(self, case: Case) -> bool:
+        """May the run begin? One remediation at a time on a target, whatever the playbook."""
+        if holder := self._tools.claims.take(case.key.target, case.incident.id):
+            reason = f"{holder} is working on {case.key.target}"
+            return await self.hold(case, guard="target", reason=reason)
+        return await self._judge(case, None) is not None
+
+    async def run_step(self, case: Case) -> bool:
+        """Judged again, then done."""
+        step = case.next_step
+        if step is None:
+            return True
+        if holder := self._tools.claims.take(case.key.target, case.incident.id):
+            reason = f"{holder} is working on {case.key.target}"
+            return await self.hold(case, guard="target", reason=reason, step=step)
+        try:
+            task = await self._runner.prepare(
+                step, case.incident, case.patient, scope=case.scope, dry_run=case.dry_run
+            )
+        except (TemporaryError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {step.timeout}"
+            return await self.hold(case, guard="world", reason=reason, step=step)
+        except PermanentError as error:
+            return await self._failed(case.incident, f"{step.id} cannot be done: {error}")
+        incident = await self._judge(case, step)
+        if incident is None:
+            return False
+        incident = await self._runner.run(task, incident, case.patient, dry_run=case.dry_run)
+        return await self._after_step(step, incident)
+
+    async def settle(self, case: Case) -> bool:
+        """Healer stopped in the middle of a step: ask the world what came of it."""
+        started = case.incident.run.in_flight
+        if started is None:
+            return True
+        step = case.find_step(started.undoes or started.step)
+        if step is None:
+            return await self._ender.escalate(case, f"step {started.step} is in no playbook here")
+        self._tools.claims.take(case.key.target, case.incident.id)
+        incident = await self._runner.settle(step, started, case.incident, case.patient)
+        if started.undoes is not None:
+            return True
+        return await self._after_step(step, incident)
+
+    async def verify(self, case: Case) -> bool:
+        """ "Ran" is not "healed": look until the playbook's condition holds and stays."""
+        verified = await watch(
+            case.playbook,
+            patient=case.patient,
+            scope=case.scope,
+            catalog=self._tools.catalog,
+            clock=self._tools.clock,
+        )
+        await self._tools.journal.record(case.incident.id, verified)
+        if verified.healed:
+            self._ender.let_go(case)
+        return True
+
+    async def after_failure(self, case: Case) -> bool:
+        """Take back what can be taken back, newest first; then another round, or a human."""
+        if task := self.next_undo(case):
+            await self._runner.run(task, case.incident, case.patient, dry_run=False)
+            return True
+        run = case.incident.run
+        why = run.after.reason if run.after else "not healed"
+        if _hopeless(case.incident):
+            return await self._ender.escalate(case, why)
+        if case.incident.failed_runs >= case.playbook.escalate.failures:
+            rounds = f"{case.incident.failed_runs} rounds did not heal"
+            return await self._ender.escalate(case, f"{rounds}; the last: {why}")
+        self._ender.let_go(case)
+        again = RunStarted(number=run.number + 1, reason=f"round {run.number} did not heal: {why}")
+        await self._tools.journal.decide(case.incident, again)
+        return True
+
+    def next_undo(self, case: Case) -> Task | None:
+        """The newest finished step that wants to be taken back and can be."""
+        run = case.incident.run
+        for started in reversed(run.started):
+            step = case.find_step(started.step)
+            if step is None or not step.undo or started.dry_run or started.undoes is not None:
+                continue
+            if started.step in run.done and started.step not in run.undone:
+                return self._runner.undo_of(step, started, run.done[started.step])
+        return None
+
+    async def hold(self, case: Case, *, guard: str, reason: str, step: Step | None = None) -> bool:
+        """Not now, and why. Asked again soon; the incident's escalation bounds the wait."""
+        verdict = Verdict(guard=guard, decision=Decision.HOLD, reason=reason)
+        name = step.id if step else None
+        judged = Judged(step=name, decision=Decision.HOLD, verdicts=(verdict,))
+        await self._obey(case, judged)
+        return False
+
+    def again(self) -> datetime:
+        """When to look again after a hold that names no time."""
+        return self._tools.clock.now() + AGAIN
+
+    async def _judge(self, case: Case, step: Step | None) -> Incident | None:
+        """Ask the guards; the incident after their verdict, or None where they refuse."""
+        actions = self._tools.catalog.actions
+        steps = case.remedy.steps if case.remedy else ()
+        plan = Plan(
+            incident=case.incident,
+            key=case.key,
+            service=case.service,
+            playbook=case.playbook,
+            effect=strongest(actions[one.action].effect for one in steps),
+            step=step,
+            others=[one for one in self._tools.journal.all() if one.id != case.incident.id],
+        )
+        judged = await judge(
+            plan, catalog=self._tools.catalog, clock=self._tools.clock, scope=case.scope
+        )
+        return await self._obey(case, judged)
+
+    async def _obey(self, case: Case, judged: Judged) -> Incident | None:
+        incident = case.incident
+        if not _said_already(incident.run.judged, judged):
+            incident = await self._tools.journal.decide(incident, judged)
+        if judged.decision is Decision.ALLOW:
+            return incident
+        self._ender.let_go(case)
+        if judged.decision is Decision.HOLD:
+            self._tools.wake_at(incident.id, ask_again_at(judged, self._tools.clock.now()))
+        if judged.decision is Decision.DENY:
+            await self._ender.escalate(case, _reasons(judged, Decision.DENY))
+        return None
+
+    async def _after_step(self, step: Step, incident: Incident) -> bool:
+        last = incident.run.last
+        if step.id in incident.run.done or last is None:
+            return True
+        if _hopeless(incident) or incident.run.failures.get(step.id, 0) >= step.attempts:
+            return await self._failed(incident, f"{step.id} {last.result.value}: {last.summary}")
+        await self._tools.clock.sleep(last.retry_after or BREATH)
+        return True
+
+    async def _failed(self, incident: Incident, reason: str) -> bool:
+        verified = Verified(moment=Moment.AFTER, healed=False, reason=reason)
+        await self._tools.journal.record(incident.id, verified)
+        return True
+
+
+def _hopeless(incident: Incident) -> bool:
+    """Would another try be blind or vain?"""
+    last = incident.run.last
+    if last is None:
+        return False
+    return last.result is Result.ABANDONED or bool(last.evidence.get("final"))
+
+
+def _said_already(before: Judged | None, now: Judged) -> bool:
+    """The same refusal for the same reasons is written once, however often it is asked."""
+    if before is None or now.decision is Decision.ALLOW or before.step != now.step:
+        return False
+    return _reasons(before, now.decision) == _reasons(now, now.decision)
+
+
+def _reasons(judged: Judged, decision: Decision) -> str:
+    said = (one for one in judged.verdicts if one.decision is decision)
+    return "; ".join(f"{one.guard}: {one.reason}" for one in said)

@@ -1,0 +1,88 @@
+"""Is it healed? "Ran without error" is not: the playbook's condition must hold, and stay so."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from healer.engine.catalog import Catalog
+from healer.engine.diagnosis import Patient, look
+from healer.engine.scope import Scope, with_findings
+from healer.errors import PermanentError
+from healer.kit.clock import Clock
+from healer.model.event import Moment, Verified
+from healer.model.outcome import Finding
+from healer.model.playbook import CheckSpec, Playbook
+from healer.playbook.condition import evaluate, referenced_checks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """One look: does the condition hold? None where it cannot be told, and why."""
+
+    holds: bool | None
+    reason: str
+    findings: tuple[Finding, ...]
+
+
+def asked_for(condition: str, playbook: Playbook) -> tuple[CheckSpec, ...]:
+    """The playbook's checks that a condition speaks of."""
+    names = referenced_checks(condition)
+    return tuple(spec for spec in playbook.diagnose if spec.id in names)
+
+
+async def see(playbook: Playbook, *, patient: Patient, scope: Scope, catalog: Catalog) -> Sight:
+    """Look anew at what the condition speaks of, and evaluate it."""
+    until = playbook.verify.until
+    findings = await look(asked_for(until, playbook), patient=patient, scope=scope, catalog=catalog)
+    unknown = [finding for finding in findings if not finding.known]
+    if unknown:
+        why = "; ".join(f"{finding.check} {finding.summary}" for finding in unknown)
+        return Sight(holds=None, reason=why, findings=findings)
+    try:
+        holds = evaluate(until, with_findings(scope, findings))
+    except PermanentError as error:
+        return Sight(holds=None, reason=str(error), findings=findings)
+    seen = "; ".join(f"{finding.check}: {finding.summary}" for finding in findings)
+    return Sight(holds=holds, reason=f"{until} is {str(holds).lower()} ({seen})", findings=findings)
+
+
+async def watch(
+    playbook: Playbook, *, patient: Patient, scope: Scope, catalog: Catalog, clock: Clock
+) -> Verified:
+    """Look every so often until the condition has held for `for_`, or the time is up.
+
+    Time in which nothing could be seen does not count against the cure: an absent Prometheus is
+    not a failed remedy. The incident's own escalation bounds the wait.
+    """
+    verify = playbook.verify
+    left = verify.timeout
+    held_since: datetime | None = None
+    while True:
+        asked_at = clock.now()
+        sight = await see(playbook, patient=patient, scope=scope, catalog=catalog)
+        if sight.holds:
+            held_since = held_since or asked_at
+            if clock.now() - held_since >= verify.for_:
+                return _verdict(sight, healed=True, reason=f"{sight.reason}, for {verify.for_}")
+        elif sight.holds is not None:
+            held_since = None
+        await clock.sleep(_next_look(verify.every, held_since, verify.for_, clock))
+        if sight.holds is not None:
+            left -= clock.now() - asked_at
+        elif held_since is not None:
+            held_since = None  # unseen is not held
+        if left <= timedelta(0):
+            return _verdict(
+                sight, healed=False, reason=f"not within {verify.timeout}: {sight.reason}"
+            )
+
+
+def _next_look(
+    every: timedelta, held_since: datetime | None, for_: timedelta, clock: Clock
+) -> timedelta:
+    if held_since is None:
+        return every
+    return max(min(every, held_since + for_ - clock.now()), timedelta(milliseconds=10))
+
+
+def _verdict(sight: Sight, *, healed: bool, reason: str) -> Verified:
+    return Verified(moment=Moment.AFTER, healed=healed, reason=reason, findings=sight.findings)
