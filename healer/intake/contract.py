@@ -1,22 +1,14 @@
 """What the HTTP edge asks of the engine, and of the words that people read. No HTTP in here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
 from healer.model.alert import AlertGroup
 from healer.model.event import Entry, IncidentId, Paused
 from healer.model.incident import Incident, IncidentState
+from healer.model.page import Page
 from healer.model.receipt import Receipt
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some incidents, newest first. `cursor` is the next page's `before`; None at the end."""
-
-    incidents: tuple[Incident, ...]
-    cursor: int | None = None
 
 
 class Desk(Protocol):
@@ -88,3 +80,6 @@ class Words(Protocol):
     def headline(self, incident: Incident) -> str:
         """The whole incident in one line."""
         ...
+
+
+__all__ = ["Desk", "Page", "Words"]
