@@ -1,0 +1,1 @@
+"""A workspace of Slack on loopback: its wire formats, its limits, its errors. No daemon code."""
