@@ -1,4 +1,5 @@
-"""What runs on the far side of a fork: `hold` owns the volumes, `pod` and `enter` become a program.
+"""What runs on the far side of a fork: `hold` owns the volumes, the other modes become a program:
+`pod` with mounts of its own, `enter` inside a running container, `plain` as it is.
 
 A script of its own that imports nothing but the standard library, for it must be quick and have one
 thread. It prepares namespaces and mounts, then executes; it never talks to the API.
@@ -222,7 +223,12 @@ def become(spec: dict[str, Any]) -> None:
     os.execvp(spec["argv"][0], spec["argv"])  # noqa: S606 to become a program is its purpose
 
 
-MODES: dict[str, Callable[[dict[str, Any]], None]] = {"hold": hold, "pod": pod, "enter": enter}
+MODES: dict[str, Callable[[dict[str, Any]], None]] = {
+    "hold": hold,
+    "pod": pod,
+    "enter": enter,
+    "plain": become,
+}
 
 
 def main() -> None:
