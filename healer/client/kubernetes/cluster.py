@@ -1,0 +1,33 @@
+"""The door to a cluster: pods and workloads over one session."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from healer.client.kubernetes.pod import Pods
+from healer.client.kubernetes.session import Session, from_kubeconfig, in_cluster
+from healer.client.kubernetes.workload import Workloads
+
+
+class Kubernetes:
+    """One cluster. Close it at the end."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.pods = Pods(session)
+        self.workloads = Workloads(session)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+
+async def connect(
+    kubeconfig: Path | None,
+    *,
+    context: str | None = None,
+    timeout: timedelta = timedelta(seconds=10),
+) -> Kubernetes:
+    """The cluster of a kubeconfig, or without one the cluster that we run in."""
+    if kubeconfig is None:
+        return Kubernetes(await in_cluster(timeout=timeout))
+    return Kubernetes(await from_kubeconfig(kubeconfig, context=context, timeout=timeout))
