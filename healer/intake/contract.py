@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from healer.model.alert import AlertGroup
-from healer.model.event import Entry, IncidentId, Paused
+from healer.model.event import Entry, Event, IncidentId, Paused
 from healer.model.incident import Incident, IncidentState
 from healer.model.page import Page
 from healer.model.receipt import Receipt
@@ -73,13 +73,10 @@ class Desk(Protocol):
 class Words(Protocol):
     """How people are told. The same words everywhere: in Slack, on the page, in the terminal."""
 
-    def line(self, entry: Entry) -> str | None:
-        """One line of a timeline; None for what people need not read."""
+    def say(self, event: Event) -> str | None:
+        """What happened, without the time; None for what people need not read."""
         ...
 
     def headline(self, incident: Incident) -> str:
         """The whole incident in one line."""
         ...
-
-
-__all__ = ["Desk", "Page", "Words"]

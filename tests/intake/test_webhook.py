@@ -1,0 +1,429 @@
+"""The webhook: 200 only for what is recorded, 503 for what is not, 4xx for what never can be."""
+
+import asyncio
+import base64
+import gzip
+import zlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from healer.errors import ConflictError, TimelineError, UnavailableError
+from healer.intake.auth import Keyring, WebhookDoor
+from healer.intake.limit import Limits
+from healer.intake.server import application, listen
+from tests.fakes.desk import FakeDesk
+from tests.fakes.edge import DELIVERS, TOKEN, Served, served
+from tests.fakes.edge import edge as edge_of
+
+PATH = "/webhook/alertmanager"
+CORPUS = {path.name: path.read_bytes() for path in (Path(__file__).parent / "corpus").iterdir()}
+
+
+@pytest.fixture
+async def edge() -> AsyncGenerator[Served]:
+    async with served() as made:
+        yield made
+
+
+def delivery(*names: str, **changes: object) -> dict[str, object]:
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": name, "service": "llm"},
+            "startsAt": "2026-01-02T03:04:05Z",
+            "fingerprint": f"of-{name}",
+        }
+        for name in names
+    ]
+    return {"version": "4", "groupKey": "{}", "receiver": "healer", "alerts": alerts} | changes
+
+
+async def post(edge: Served, body: object, **headers: str) -> tuple[int, dict[str, object]]:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    async with edge.http.post(PATH, data=BytesIO(content), headers=DELIVERS | headers) as response:
+        assert response.content_type == "application/json"
+        return response.status, await response.json()
+
+
+async def test_a_recorded_delivery_is_answered_with_a_receipt(edge: Served) -> None:
+    status, receipt = await post(edge, delivery("A", "B"))
+    assert status == 200
+    assert receipt == {"opened": 2, "joined": 0, "repeated": 0, "resolved": 0, "unmatched": 0}
+    assert [alert.name for alert in edge.desk.received[0].alerts] == ["A", "B"]
+
+
+async def test_a_delivery_sent_twice_is_answered_200_twice(edge: Served) -> None:
+    await post(edge, delivery("A"))
+    status, receipt = await post(edge, delivery("A"))
+    assert (status, receipt["repeated"], receipt["opened"]) == (200, 1, 0)
+
+
+async def test_what_can_never_parse_is_400_and_says_where(edge: Served) -> None:
+    wrong = delivery("A")
+    wrong["alerts"] = [{"status": "firing", "labels": {"a": "b"}, "startsAt": "yesterday"}]
+    status, answer = await post(edge, wrong)
+    assert status == 400
+    assert answer == {"error": 'not a time: "yesterday"', "where": "alerts[0].startsAt"}
+    assert edge.desk.received == []
+
+
+@pytest.mark.parametrize("name", sorted(CORPUS))
+async def test_the_corpus_is_answered_as_its_names_say(edge: Served, name: str) -> None:
+    status, answer = await post(edge, CORPUS[name])
+    assert status == (200 if name.startswith("good-") else 400)
+    assert ("error" in answer) is (status == 400)
+
+
+@pytest.mark.parametrize(
+    "error", [TimelineError("disk full"), ConflictError("moved on"), UnavailableError("away")]
+)
+async def test_what_could_not_be_recorded_is_503(edge: Served, error: Exception) -> None:
+    edge.desk.broken = error
+    async with edge.http.post(PATH, json=delivery("A"), headers=DELIVERS) as response:
+        assert response.status == 503
+        assert response.headers["Retry-After"] == "5"
+        assert await response.json() == {"error": str(error)}
+
+
+async def test_an_unexpected_error_is_json_500_and_logged_without_the_body(
+    edge: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    edge.desk.broken = ZeroDivisionError("a bug")
+    async with edge.http.post(
+        PATH, json=delivery("Secret"), headers=DELIVERS | {"Accept": "text/html"}
+    ) as response:
+        assert response.status == 500
+        assert response.content_type == "application/json"
+        assert "log" in (await response.json())["error"]
+    assert "POST /webhook/alertmanager failed" in caplog.text
+    assert "Secret" not in caplog.text
+    assert edge.registry.get_sample_value("healer_webhooks_total", {"code": "500"}) == 1
+
+
+async def test_deliveries_and_alerts_are_counted(edge: Served) -> None:
+    await post(edge, delivery("A", "B"))
+    await post(edge, b"nonsense")
+    value = edge.registry.get_sample_value
+    assert value("healer_webhooks_total", {"code": "200"}) == 1
+    assert value("healer_webhooks_total", {"code": "400"}) == 1
+    assert value("healer_alerts_total", {"outcome": "opened"}) == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer wrong",
+        f"Bearer {TOKEN}x",
+        f"Token {TOKEN}",
+        "Bearer \udcff",
+        "Basic !!!",
+        "Basic " + base64.b64encode(b"am:wrong").decode(),
+        "Basic " + base64.b64encode(b"am:").decode(),
+        "Basic " + base64.b64encode(b"\xff\xfe").decode(),
+        "x" * 4000,
+    ],
+)
+async def test_a_wrong_credential_is_401_and_says_what_would_be_right(
+    edge: Served, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    async with edge.http.post(PATH, json=delivery("A"), headers=headers) as response:
+        assert response.status == 401
+        assert response.headers.getall("WWW-Authenticate") == [
+            'Bearer realm="healer"',
+            'Basic realm="healer"',
+        ]
+        assert "credential" in (await response.json())["error"]
+    assert edge.desk.received == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer other",
+        f"bearer {TOKEN}",
+        "Basic " + base64.b64encode(b"am:secret").decode(),
+    ],
+)
+async def test_every_configured_credential_passes(edge: Served, header: str) -> None:
+    async with edge.http.post(
+        PATH, json=delivery("A"), headers={"Authorization": header}
+    ) as response:
+        assert response.status == 200
+
+
+async def test_without_any_credential_configured_only_loopback_may_deliver() -> None:
+    async with served(door=WebhookDoor()) as edge:
+        async with edge.http.post(PATH, json=delivery("A")) as response:
+            assert response.status == 200
+        forwarded = {"X-Forwarded-For": "10.0.0.1"}
+        async with edge.http.post(PATH, json=delivery("A"), headers=forwarded) as response:
+            assert response.status == 401
+        async with edge.http.post(
+            PATH, json=delivery("A"), headers={"Host": "evil.example:80"}
+        ) as response:
+            assert response.status == 401
+
+
+@pytest.mark.parametrize("secret", ["", " "])
+def test_an_empty_secret_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        Keyring({secret: "ada"})
+    with pytest.raises(ValueError, match="must not be empty"):
+        WebhookDoor(passwords={"am": ""})
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_over_the_limit_is_413(chunked: bool) -> None:
+    async with served(limits=Limits(body=100_000)) as edge:
+        content = b" " * 100_001
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            for start in range(0, len(content), 10_000):
+                yield content[start : start + 10_000]
+
+        data: object = pieces() if chunked else content
+        async with edge.http.post(PATH, data=data, headers=DELIVERS) as response:
+            assert response.status == 413
+            assert "100000 octets" in (await response.json())["error"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+async def test_a_bomb_is_413_however_small_it_travels(
+    edge: Served, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    bomb = pack(b" " * 64 * 1024 * 1024)
+    assert len(bomb) < 100_000
+    status, _ = await post(edge, bomb, **{"Content-Encoding": encoding})
+    assert status == 413
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+async def test_packed_bodies_are_unpacked(
+    edge: Served, encoding: str, pack: Callable[[bytes], bytes]
+) -> None:
+    status, _ = await post(
+        edge, pack(orjson.dumps(delivery("A"))), **{"Content-Encoding": encoding}
+    )
+    assert status == 200
+
+
+async def test_a_body_that_is_not_what_its_encoding_says_is_400(edge: Served) -> None:
+    status, answer = await post(edge, b"not gzip at all", **{"Content-Encoding": "gzip"})
+    assert (status, answer["where"]) == (400, "body")
+
+
+async def test_ten_thousand_alerts_in_one_delivery_are_recorded(edge: Served) -> None:
+    big = delivery(*(f"A{number}" for number in range(10_000)))
+    status, receipt = await post(edge, big)
+    assert (status, receipt["opened"]) == (200, 10_000)
+
+
+async def test_a_label_of_a_megabyte_is_recorded_cut(edge: Served) -> None:
+    wide = delivery("A")
+    wide["alerts"] = [
+        {
+            "status": "firing",
+            "labels": {"alertname": "A", "service": "llm", "wide": "w" * 1_000_000},
+            "startsAt": "2026-01-02T03:04:05Z",
+        }
+    ]
+    status, _ = await post(edge, wide)
+    assert status == 200
+    assert len(edge.desk.received[0].alerts[0].labels["wide"]) < 70_000
+
+
+async def test_more_requests_than_there_is_room_for_are_503_and_room_comes_back() -> None:
+    async with served(limits=Limits(requests=2)) as edge:
+        edge.desk.hold = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            first = [group.create_task(post(edge, delivery("A"))) for _ in range(2)]
+            await until(lambda: edge.desk.waiting == 2)
+            status, answer = await post(edge, delivery("B"))
+            assert (status, answer) == (503, {"error": "too many requests are in flight"})
+            edge.desk.hold.set()
+        assert [task.result()[0] for task in first] == [200, 200]
+        assert (await post(edge, delivery("B")))[0] == 200
+
+
+async def test_more_octets_than_there_is_room_for_are_503_and_room_comes_back() -> None:
+    async with served(limits=Limits(octets=1000)) as edge:
+        status, answer = await post(edge, delivery("A", pad="x" * 1000))
+        assert (status, answer) == (503, {"error": "too many octets are in flight"})
+        assert (await post(edge, delivery("A")))[0] == 200
+
+
+async def test_a_client_too_slow_with_its_body_is_503_so_that_alertmanager_comes_again() -> None:
+    async with served(limits=Limits(read=timedelta(milliseconds=100))) as edge:
+        answer = await raw(
+            edge,
+            b"POST /webhook/alertmanager HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+            + TOKEN.encode()
+            + b"\r\nContent-Length: 100\r\n\r\n{",
+        )
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"too long" in answer
+
+
+async def test_a_client_too_slow_with_its_headers_is_hung_up_on() -> None:
+    async with served(limits=Limits(idle=timedelta(milliseconds=200))) as edge:
+        assert await raw(edge, b"POST /webhook/alertmanager HTTP/1.1\r\nHost: ") == b""
+        assert await raw(edge, b"") == b""
+
+
+async def test_more_connections_than_there_is_room_for_are_refused() -> None:
+    async with served(limits=Limits(connections=1)) as edge:
+        _, held = await asyncio.open_connection("127.0.0.1", edge.port)
+        answer = await until_refused(edge)
+        held.close()
+        await held.wait_closed()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+HEAD = (
+    b"POST /webhook/alertmanager HTTP/1.1\r\nHost: x\r\n"
+    b"Authorization: Bearer t0ken-of-alertmanager\r\n"
+)
+GARBAGE = {
+    "not HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 200 + b"\r\n\r\n",
+    "a negative length": HEAD + b"Content-Length: -5\r\n\r\n{}",
+    "a length that is no number": HEAD + b"Content-Length: many\r\n\r\n{}",
+    "two lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}x",
+    "a length and chunks": HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+    "chunks of garbage": HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+    "a chunk without end": HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}garbage\r\n0\r\n\r\n",
+    "a header without colon": b"GET /healthz HTTP/1.1\r\nHost x\r\n\r\n",
+    "too long a header": b"GET /healthz HTTP/1.1\r\nHost: " + b"x" * 20_000 + b"\r\n\r\n",
+    "too many headers": b"GET /healthz HTTP/1.1\r\n" + b"A: b\r\n" * 500 + b"\r\n",
+    "too long a path": b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a strange method": b"BREW /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("content", GARBAGE.values(), ids=GARBAGE.keys())
+async def test_garbage_is_refused_without_html_and_the_edge_lives_on(
+    edge: Served, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await raw(edge, content)
+    assert answer.startswith((b"HTTP/1.1 40", b"HTTP/1.0 40"))
+    assert b"<html" not in answer
+    assert "Traceback" not in caplog.text
+    assert TOKEN not in caplog.text
+    assert (await post(edge, delivery("A")))[0] == 200
+
+
+async def test_a_client_that_dies_within_its_body_records_nothing(edge: Served) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    writer.write(HEAD + b"Content-Length: 1000\r\n\r\n{")
+    await writer.drain()
+    writer.transport.abort()
+    assert (await reader.read()) == b""
+    assert (await post(edge, delivery("A")))[0] == 200
+    assert len(edge.desk.received) == 1
+
+
+async def test_a_half_closed_client_still_gets_its_answer(edge: Served) -> None:
+    content = orjson.dumps(delivery("A"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+    await until(lambda: bool(edge.desk.received))
+    writer.write_eof()
+    assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_delivery_is_finished_although_the_client_hung_up(edge: Served) -> None:
+    edge.desk.hold = asyncio.Event()
+    content = orjson.dumps(delivery("A"))
+    _, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+    await until(lambda: edge.desk.waiting == 1)
+    writer.transport.abort()
+    edge.desk.hold.set()
+    await until(lambda: len(edge.desk.received) == 1)
+
+
+async def test_many_deliveries_share_a_connection(edge: Served) -> None:
+    content = orjson.dumps(delivery("A"))
+    one = HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    for _ in range(20):
+        writer.write(one)
+    await until(lambda: len(edge.desk.received) == 20)
+    writer.close()
+    await writer.wait_closed()
+    assert (await reader.read()).count(b"HTTP/1.1 200") == 20
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", PATH, 405), ("POST", "/x", 404)])
+async def test_what_is_not_there_is_json_too(
+    edge: Served, method: str, path: str, status: int
+) -> None:
+    async with edge.http.request(method, path, headers={"Accept": "text/html"}) as response:
+        assert response.status == status
+        assert "error" in await response.json()
+
+
+async def test_a_delivery_under_way_is_answered_when_the_edge_ends() -> None:
+    desk, made = FakeDesk(), edge_of()
+    desk.hold = asyncio.Event()
+    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+        app = application(replace(made, desk=desk))
+        async with listen(app, host="127.0.0.1", port=0, limits=made.limits) as port:
+            url = f"http://127.0.0.1:{port}{PATH}"
+            request = http.post(url, json=delivery("A"), headers=DELIVERS)
+            task = group.create_task(status_of(request))
+            await until(lambda: desk.waiting == 1)
+            asyncio.get_running_loop().call_later(0.1, desk.hold.set)
+        assert await task == 200
+
+
+async def status_of(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> int:
+    async with request as response:
+        return response.status
+
+
+async def raw(edge: Served, content: bytes) -> bytes:
+    """Send octets as they are and read until the server hangs up."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+    try:
+        writer.write(content)
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+    except ConnectionResetError:
+        answer = b""
+    finally:
+        writer.close()
+    return answer
+
+
+async def until_refused(edge: Served) -> bytes:
+    async with asyncio.timeout(10):
+        while True:
+            reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+            answer = await reader.read()
+            writer.close()
+            if answer:
+                return answer
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.001)
