@@ -4,6 +4,7 @@ A trigger for an incident that is open already, acknowledged ones included, is o
 wakes nobody. That is how PagerDuty deduplicates.
 """
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ class Incident:
     payload: Json
     status: str = "triggered"
     created_at: str = field(default_factory=_stamp)
+    since: float = field(default_factory=time.monotonic)
     log: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     notes: list[Json] = field(default_factory=list[Json])
 

@@ -1,5 +1,6 @@
 """PagerDuty's Events API v2 and the part of its REST API that notes need, on loopback."""
 
+import time
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
@@ -22,11 +23,11 @@ class PagerDutyServer:
         routing_keys: Sequence[str] = ("0123456789abcdef0123456789abcdef",),
         token: str = "lab-rest-token",  # noqa: S107 - of a server on loopback
         users: Sequence[str] = ("healer@example.com",),
-        throttle: int = 0,
+        lag: float = 0.0,
         port: int = 0,
     ) -> None:
         self.routing_keys, self.token, self.users = tuple(routing_keys), token, tuple(users)
-        self.throttle = throttle
+        self.lag = lag  # events are worked off behind their 202; REST sees them so much later
         self.account = Account()
         self.requests: list[tuple[str, str]] = []
         self._outage = Outage()
@@ -95,8 +96,6 @@ class PagerDutyServer:
         body = await _read(request)
         if body is None:
             return _invalid("Unrecognized object", "Event object format is unrecognized")
-        if self.throttle and len(self.requests) > self.throttle:
-            return _throttled()
         wrong = list(faults(body))
         if not wrong and body["routing_key"] not in self.routing_keys:
             wrong = ["Invalid routing key"]
@@ -122,7 +121,9 @@ class PagerDutyServer:
         found = [
             incident.as_json()
             for incident in reversed(self.incidents)
-            if key in (None, incident.key) and (not statuses or incident.status in statuses)
+            if time.monotonic() - incident.since >= self.lag
+            and key in (None, incident.key)
+            and (not statuses or incident.status in statuses)
         ]
         page = {"limit": 25, "offset": 0, "total": None, "more": len(found) > 25}
         return web.json_response({"incidents": found[:25], **page})
@@ -164,12 +165,6 @@ async def _read(request: web.Request) -> Json | None:
 def _invalid(status: str, message: str, *errors: str) -> web.Response:
     said: Json = {"status": status, "message": message, "errors": list(errors)}
     return web.json_response(said, status=400)
-
-
-def _throttled() -> web.Response:
-    message = "Requests for this service are arriving too quickly. Please retry later."
-    said: Json = {"status": "throttle exceeded", "message": message}
-    return web.json_response(said, status=429, headers={"Retry-After": "1"})
 
 
 def _error(status: int, code: int, message: str, *errors: str) -> web.Response:
