@@ -2,8 +2,17 @@
 
 import click
 
+from healer.cli.control import pause, resume, status
+from healer.cli.incident import incident
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="healer")
 def main() -> None:
     """Self-healing for LLM inference on Kubernetes."""
+
+
+main.add_command(incident)
+main.add_command(pause)
+main.add_command(resume)
+main.add_command(status)
