@@ -134,6 +134,6 @@ def _encode_slowly(event: Event, word: str) -> bytes:
 def _loaded_slowly(line: bytes) -> object:
     try:
         return json.loads(line)
-    except ValueError as error:
-        message = f"a line is no JSON: {error}"
+    except (ValueError, RecursionError) as error:
+        message = f"a line is no JSON that can be read: {error}"
         raise TimelineError(message) from error

@@ -120,7 +120,9 @@ class SqliteTimeline:
         if self._closed:
             message = f"{self._path}: the timeline is closed"
             raise TimelineError(message)
-        fitting = [min(value, _MOST) if isinstance(value, int) else value for value in values]
+        fitting = [
+            max(-_MOST, min(value, _MOST)) if isinstance(value, int) else value for value in values
+        ]
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reader, self._fetch, statement, fitting, use)
 
@@ -164,16 +166,18 @@ def _prepare(path: Path) -> Lock:
 
 
 def _decoded(rows: Sequence[Row]) -> Sequence[Entry]:
-    return tuple(
-        Entry(
-            incident=IncidentId(incident),
-            seq=seq,
-            at=EPOCH + timedelta(microseconds=at),
-            event=decode(event),
-            position=position,
-        )
-        for position, incident, seq, at, event in cast("Sequence[EntryRow]", rows)
-    )
+    return tuple(map(_entry, cast("Sequence[EntryRow]", rows)))
+
+
+def _entry(row: EntryRow) -> Entry:
+    position, incident, seq, at, line = row
+    try:
+        event = decode(line)
+    except TimelineError as error:
+        message = f"incident {incident}, line {seq}: {error}"
+        raise TimelineError(message) from error
+    moment = EPOCH + timedelta(microseconds=at)
+    return Entry(incident=IncidentId(incident), seq=seq, at=moment, event=event, position=position)
 
 
 def _names(rows: Sequence[Row]) -> Sequence[IncidentId]:

@@ -2,10 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from healer.errors import ConflictError, TimelineError
 from healer.model.event import (
@@ -13,6 +18,7 @@ from healer.model.event import (
     Approved,
     Archived,
     Closed,
+    Diagnosed,
     Draft,
     Ending,
     Entry,
@@ -20,9 +26,12 @@ from healer.model.event import (
     IncidentId,
     IncidentKey,
     NothingMatched,
+    NoticeSent,
     Opened,
     Paused,
 )
+from healer.model.incident import fold
+from healer.model.outcome import Evidence, Finding
 from healer.model.service import Target
 from healer.timeline.contract import Timeline
 from healer.timeline.memory import MemoryTimeline
@@ -271,3 +280,103 @@ async def test_a_timeline_can_be_closed_twice(timeline: Timeline) -> None:
     await timeline.append([draft("a", 0, opened())])
     await timeline.close()
     await timeline.close()
+
+
+@pytest.mark.parametrize("text", ["", "a\0b", "\ud800", "line\nbreak"])
+async def test_a_name_that_cannot_be_printed_is_refused(timeline: Timeline, text: str) -> None:
+    with pytest.raises(TimelineError, match="printable"):
+        await timeline.append([draft(text, 0, opened())])
+    assert list(await timeline.read(name(text))) == []
+
+
+async def test_an_event_that_cannot_be_recorded_keeps_its_call_out(timeline: Timeline) -> None:
+    evidence = cast("Evidence", {"x": object()})
+    finding = Finding(check="c", holds=True, summary="", evidence=evidence)
+    with pytest.raises(TimelineError, match="Diagnosed cannot be recorded: object is no JSON"):
+        await timeline.append(
+            [draft("a", 0, opened()), draft("a", 1, Diagnosed(findings=(finding,)))]
+        )
+    assert await lines(timeline, "a") == []
+    assert await timeline.find_open(key()) is None
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "é|\"'; DROP TABLE entry; --"])
+async def test_a_key_may_hold_any_text(timeline: Timeline, text: str) -> None:
+    await timeline.append([draft("a", 0, opened(text))])
+    assert await timeline.find_open(key(text)) == "a"
+    assert await timeline.find_open(key(text + "x")) is None
+
+
+async def test_moments_are_kept_to_the_microsecond_whatever_their_zone(timeline: Timeline) -> None:
+    moments = [
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+        START.astimezone(timezone(timedelta(hours=-9, minutes=-30))),
+    ]
+    drafts = [
+        Draft(incident=name("a"), after=after, at=at, event=said("x"))
+        for after, at in enumerate(moments)
+    ]
+    await timeline.append(drafts)
+    assert [entry.at for entry in await timeline.read(name("a"))] == moments
+
+
+async def test_numbers_out_of_all_bounds_are_no_harm(timeline: Timeline) -> None:
+    await timeline.append([draft("a", 0, opened())])
+    huge = 10**30
+    assert list(await timeline.read(name("a"), after=huge)) == []
+    assert len(await timeline.read(name("a"), after=-huge)) == 1
+    assert list(await timeline.follow(after=huge)) == []
+    assert list(await timeline.follow(after=0, limit=-1)) == []
+    assert len(await timeline.follow(after=-1, limit=huge)) == 1
+    assert len(await timeline.latest(limit=huge, before=huge)) == 1
+    assert list(await timeline.latest(limit=-1)) == []
+
+
+class Turn(NamedTuple):
+    """What one writer does next: to which incident, and how many lines at once."""
+
+    incident: str
+    lines: int
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    plans=st.lists(
+        st.lists(st.builds(Turn, st.sampled_from("abc"), st.integers(1, 3)), max_size=6),
+        min_size=1,
+        max_size=5,
+    )
+)
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_concurrent_writers_leave_no_gaps_and_the_fold_of_a_plain_list(
+    kind: str, plans: list[list[Turn]]
+) -> None:
+    written: list[Entry] = []
+
+    async def write(timeline: Timeline, writer: int, turns: list[Turn]) -> None:
+        for number, (incident, count) in enumerate(turns):
+            while True:
+                head = len(await timeline.read(name(incident)))
+                event = NoticeSent(channel=f"{writer}", through=number, ref=f"{writer}.{number}")
+                drafts = [
+                    draft(incident, head + more, event if head + more else opened(incident))
+                    for more in range(count)
+                ]
+                with suppress(ConflictError):
+                    written.extend(await timeline.append(drafts))
+                    break
+
+    with TemporaryDirectory() as folder:
+        timeline = await opened_timeline(kind, Path(folder))
+        async with asyncio.TaskGroup() as group:
+            for writer, turns in enumerate(plans):
+                group.create_task(write(timeline, writer, turns))
+        for incident in map(name, "abc"):
+            read = await timeline.read(incident)
+            mine = sorted((e for e in written if e.incident == incident), key=lambda e: e.seq)
+            assert [entry.seq for entry in read] == list(range(1, len(mine) + 1))
+            assert fold(incident, read) == fold(incident, mine)
+        assert len(written) == sum(turn.lines for turns in plans for turn in turns)
+        assert len(await timeline.follow(after=0)) == len(written)
+        await timeline.close()
