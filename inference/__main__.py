@@ -20,10 +20,13 @@ def main(arguments: list[str]) -> int:
 
 
 def _make_model(folder: Path) -> int:
-    from inference.tiny import make_model
-
     try:
+        from inference.tiny import make_model
+
         make_model(folder)
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{error}: install the extra, pip install 'healer[inference]'\n")
+        return 1
     except OSError as error:
         sys.stderr.write(f"{folder}: {error}\n")
         return 1

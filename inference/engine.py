@@ -50,6 +50,10 @@ class Decoder(Protocol):
         """Forget sequences, wherever they are."""
         ...
 
+    def clear(self) -> None:
+        """Forget everything, without looking at it: some of it may be broken."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -98,10 +102,14 @@ class Engine:
     def submit(self, sequence: Sequence) -> None:
         """Run this sequence from the next step on."""
         with self._wake:
-            if not self._held() and not self._inbox:
-                self._moved = time.monotonic()
-            self._inbox.append(sequence)
-            self._wake.notify()
+            if self._state is State.READY:
+                if not self._held() and not self._inbox:
+                    self._moved = time.monotonic()
+                self._inbox.append(sequence)
+                self._wake.notify()
+                return
+        text = self._failure or f"the engine is {self._state}"
+        sequence.sink(Event(finish=Finish.ERROR, error=text))
 
     def cancel(self, sequence: Sequence) -> None:
         """Free the sequence's slot at the next step."""
@@ -141,13 +149,25 @@ class Engine:
             return
         self._state = State.READY
         self._loaded()
-        while not self._stopping.is_set():
-            try:
+        try:
+            while not self._stopping.is_set():
+                self._turns(decoder)
+        except Exception as error:
+            log.exception("Engine died", extra={"event": "engine_died"})
+            self._failure = f"{type(error).__name__}: {error}"
+        finally:
+            self._state = State.STOPPED if self._stopping.is_set() else State.FAILED
+            self._lose(self._failure or "the engine was stopped")
+
+    def _turns(self, decoder: Decoder) -> None:
+        try:
+            while not self._stopping.is_set():
                 self._turn(decoder)
-            except Exception as error:
-                log.exception("Decode loop failed", extra={"event": "engine_restart"})
-                self._restart(decoder, error)
-        self._state = State.STOPPED
+        except Exception as error:
+            log.exception("Decode loop failed", extra={"event": "engine_restart"})
+            self._restarts += 1
+            decoder.clear()
+            self._lose(f"{type(error).__name__}: {error}")
 
     def _turn(self, decoder: Decoder) -> None:
         self._take(decoder)
@@ -155,12 +175,11 @@ class Engine:
         self._drop_cancelled(decoder)
         self._prefill(decoder)
         self._flush()
-        decoding = bool(self._decoding)
-        if decoding:
+        if self._decoding:
             self._decode(decoder)
-        self._flush()
-        if decoding:
+            # A slow model's tokens are late, so the pace comes before they are told.
             self._pace(started)
+            self._flush()
 
     def _take(self, decoder: Decoder) -> None:
         with self._wake:
@@ -235,14 +254,13 @@ class Engine:
         text = f"{type(error).__name__}: {error}"
         self._events.append((sequence, Event(finish=Finish.ERROR, error=text)))
 
-    def _restart(self, decoder: Decoder, error: Exception) -> None:
-        """Fail what was in flight and go on: what waits for admission never notices."""
-        self._restarts += 1
-        text = f"{type(error).__name__}: {error}"
-        lost = {*self._prefilling, *self._decoding}
+    def _lose(self, text: str) -> None:
+        """Fail what was in flight; what waits for admission never notices."""
+        with self._wake:
+            lost = {*self._prefilling, *self._decoding, *self._inbox}
+            self._inbox.clear()
         self._prefilling, self._decoding = [], set()
         self._events.extend((each, Event(finish=Finish.ERROR, error=text)) for each in lost)
-        decoder.remove(lost)
         self._flush()
 
     def _beat(self) -> None:

@@ -81,7 +81,12 @@ def _read(path: Path) -> dict[str, object]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         msg = f"{path}: {error}"
         raise SettingsError(msg) from error
-    return found
+    return {key: _number(value) for key, value in found.items()}
+
+
+def _number(value: object) -> object:
+    """A ConfigMap holds texts only, so "128" means 128 there."""
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def _whole(value: object) -> int:

@@ -34,6 +34,8 @@ class Metrics:
             "inference_first_token_seconds", "From arrival to the first token"
         )
         self.queue_time = self._histogram("inference_queue_seconds", "From arrival to admission")
+        self.prompt_tokens = self._sizes("inference_prompt_tokens", "Prompt tokens of a request")
+        self.max_tokens = self._sizes("inference_max_tokens", "Tokens a request may generate")
         self.aliases = {
             self.latency: self._histogram("vllm:e2e_request_latency_seconds", "As vLLM names it"),
             self.first_token: self._histogram(
@@ -75,6 +77,10 @@ class Metrics:
     def text(self) -> bytes:
         """The page that Prometheus reads."""
         return generate_latest(self.registry)
+
+    def _sizes(self, name: str, text: str) -> Histogram:
+        buckets = [2**power for power in range(3, 18)]
+        return Histogram(name, text, buckets=buckets, registry=self.registry)
 
     def _histogram(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
         return Histogram(name, text, labels, buckets=_BUCKETS, registry=self.registry)

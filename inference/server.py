@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import time
+from collections.abc import AsyncGenerator
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from prometheus_client import disable_created_metrics
 
 from inference import gauges
 from inference.admission import Admission
@@ -105,7 +107,7 @@ class Server:
         self.parts.admission.draining = True
         return await self.parts.admission.drained(self._settings.drain_timeout)
 
-    async def _alive(self, app: web.Application) -> Any:
+    async def _alive(self, app: web.Application) -> AsyncGenerator[None]:
         del app
         self.parts.engine.start()
         # Setup and cleanup may run in different tasks, which a TaskGroup across the yield forbids.
@@ -262,5 +264,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def main(settings: Settings) -> int:
-    """Run in this process; a fault of the settings is told in one line."""
+    """Run in this process until it is told to stop; the exit code."""
+    # When a counter began is of no use to anyone here and doubles the page.
+    disable_created_metrics()  # type: ignore[no-untyped-call] # the library leaves it untyped
     return asyncio.run(run(settings))

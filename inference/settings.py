@@ -33,7 +33,9 @@ class Settings:
     port: int = field(default=8000, metadata=_of("port to listen on; 0 takes a free one", int, 0))
     config: Path | None = field(
         default=None,
-        metadata=_of("ConfigMap folder or YAML file with maxNumSeqs, gpuMemoryUtilization", Path),
+        metadata=_of(
+            "ConfigMap folder or YAML file; its maxNumSeqs and gpuMemoryUtilization win", Path
+        ),
     )
     max_num_seqs: int = field(default=256, metadata=_of("sequences decoded together", int, 1))
     gpu_memory_utilization: float = field(

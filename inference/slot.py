@@ -128,6 +128,11 @@ class Slots:
             (keys[index, :, -width:], values[index, :, -width:]) for keys, values in self._layers
         ]
 
+    def clear(self) -> None:
+        """Start anew."""
+        self._pending.clear()
+        self._rows, self._layers = [], []
+
     def _join(self, row: _Row, layers: Layers) -> None:
         self._rows.append(row)
         if len(self._rows) == 1:

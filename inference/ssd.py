@@ -116,9 +116,13 @@ class Ssd:
             if not future.set_running_or_notify_cancel():
                 return
             try:
-                future.set_result(operation())
+                result = operation()
             except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
+                self._measure()
                 future.set_exception(error)
+            else:
+                self._measure()
+                future.set_result(result)
 
         try:
             self._work.put_nowait(work)
@@ -130,11 +134,9 @@ class Ssd:
         while (work := self._work.get()) is not None:
             self._busy_since = self._clock()
             work()
-            self.measure()
             self._busy_since = None
 
-    def measure(self) -> None:
-        """Ask the volume for its free space. On the I/O thread only."""
+    def _measure(self) -> None:
         try:
             found = os.statvfs(self.root)
         except OSError:

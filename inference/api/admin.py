@@ -143,9 +143,7 @@ def _check_age(value: object) -> float | None:
 async def _on_ssd(ssd: Ssd, folder: Path, older_than: float | None, *, remove: bool) -> evict.Usage:
     def work() -> evict.Usage:
         count = evict.evict if remove else evict.measure
-        usage = count(folder, older_than=older_than)
-        ssd.measure()
-        return usage
+        return count(folder, older_than=older_than)
 
     try:
         async with asyncio.timeout(_SSD_SECONDS):

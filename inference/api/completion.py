@@ -2,18 +2,21 @@
 
 import asyncio
 import json
+import logging
 import time
 from contextlib import aclosing
 
 from aiohttp import web
 
+from inference.admission import RejectedError
 from inference.api.error import BadRequestError, LoadingError, body, count, json_body
 from inference.api.schema import Body, ChatBody, CompletionBody, parse
 from inference.api.shape import ChatShape, CompletionShape, Shape
-from inference.generation import GenerationError, Order
+from inference.generation import GenerationError, Order, Piece
 from inference.parts import PARTS, Parts, Serving
 from inference.sequence import Finish
 
+log = logging.getLogger("inference.api")
 routes = web.RouteTableDef()
 
 
@@ -108,27 +111,25 @@ async def _serve(
     shape: Shape,
 ) -> web.StreamResponse:
     """Wait for a place, generate, and hold the place until the last byte is out."""
-    writer = _Answer(request, parts, serving, order, shape)
+    answer = _Answer(request, parts, serving, order, shape)
     status = "error"
-    admitted = False
     try:
         async with parts.admission.admitted():
-            admitted = True
-            writer.admitted()
-            response = await (
-                writer.stream(with_usage=asked.wants_usage()) if asked.stream else writer.whole()
-            )
-            status = "success"
+            answer.admitted()
+            if asked.stream:
+                response = await answer.stream(with_usage=asked.wants_usage())
+            else:
+                response = await answer.whole()
+            status = "error" if answer.failed else "success"
             return response
+    except RejectedError:
+        status = "rejected"
+        raise
     except (asyncio.CancelledError, ConnectionResetError):
         status = "cancelled"
         raise
     finally:
-        parts.metrics.requests.labels(
-            status=status if admitted or status == "cancelled" else "rejected"
-        ).inc()
-        if admitted:
-            parts.metrics.observe(parts.metrics.latency, writer.seconds())
+        answer.ended(status)
 
 
 class _Answer:
@@ -143,25 +144,48 @@ class _Answer:
         self._order = order
         self._shape = shape
         self._arrived = time.monotonic()
-
-    def seconds(self) -> float:
-        """Since the request came."""
-        return time.monotonic() - self._arrived
+        self._waited: float | None = None
+        self._tokens = 0
+        self.failed = False
 
     def admitted(self) -> None:
         """The wait is over."""
-        self._metrics.observe(self._metrics.queue_time, self.seconds())
+        self._waited = self._seconds()
+        self._metrics.observe(self._metrics.queue_time, self._waited)
+        self._metrics.prompt_tokens.observe(len(self._order.prompt))
+        self._metrics.max_tokens.observe(self._order.max_tokens)
+
+    def ended(self, status: str) -> None:
+        """Account for the request, whatever became of it."""
+        self._metrics.requests.labels(status=status).inc()
+        if status == "rejected":
+            return
+        # Those who gave up waiting count too: without them the worst minutes would look best.
+        self._metrics.observe(self._metrics.latency, self._seconds())
+        log.info(
+            "Request ended",
+            extra={
+                "event": "request",
+                "id": self._order.id,
+                "status": status,
+                "seconds": round(self._seconds(), 3),
+                "queue_seconds": None if self._waited is None else round(self._waited, 3),
+                "prompt_tokens": len(self._order.prompt),
+                "max_tokens": self._order.max_tokens,
+                "completion_tokens": self._tokens,
+            },
+        )
 
     async def whole(self) -> web.StreamResponse:
         """Everything at once."""
         text: list[str] = []
-        tokens, finish = 0, Finish.STOP
+        finish = Finish.STOP
         async with aclosing(self._serving.generator.run(self._order)) as pieces:
             async for piece in pieces:
-                self._first(tokens)
+                self._take(piece)
                 text.append(piece.text)
-                tokens, finish = piece.tokens, piece.finish or finish
-        content = self._shape.whole("".join(text), finish, self._usage(tokens))
+                finish = piece.finish or finish
+        content = self._shape.whole("".join(text), finish, self._usage())
         response = web.json_response(content)
         await response.prepare(self._request)
         await response.write_eof()
@@ -172,32 +196,36 @@ class _Answer:
         response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         response.content_type = "text/event-stream"
         await response.prepare(self._request)
-        tokens, first = 0, True
+        first = True
         try:
             async with aclosing(self._serving.generator.run(self._order)) as pieces:
                 async for piece in pieces:
-                    self._first(tokens)
-                    tokens = piece.tokens
+                    self._take(piece)
                     if piece.text or piece.finish or first:
                         await _send(
                             response, self._shape.chunk(piece.text, piece.finish, first=first)
                         )
                         first = False
         except GenerationError as error:
+            self.failed = True
             count(self._request, error)
             await _send(response, body(str(error), kind="server_error", code="engine_error"))
         if with_usage:
-            await _send(response, self._shape.ending(self._usage(tokens)))
+            await _send(response, self._shape.ending(self._usage()))
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
 
-    def _first(self, tokens: int) -> None:
-        if tokens == 0:
-            self._metrics.observe(self._metrics.first_token, self.seconds())
+    def _take(self, piece: Piece) -> None:
+        if self._tokens == 0:
+            self._metrics.observe(self._metrics.first_token, self._seconds())
+        self._tokens = piece.tokens
 
-    def _usage(self, tokens: int) -> dict[str, int]:
-        prompt = len(self._order.prompt)
+    def _seconds(self) -> float:
+        return time.monotonic() - self._arrived
+
+    def _usage(self) -> dict[str, int]:
+        prompt, tokens = len(self._order.prompt), self._tokens
         return {
             "prompt_tokens": prompt,
             "completion_tokens": tokens,

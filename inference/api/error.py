@@ -88,6 +88,8 @@ def count(request: web.Request, error: Exception) -> None:
             metrics.error("overload")
         case GenerationError():
             metrics.error(category_of(str(error)))
+        case BadRequestError() if request.path.startswith("/v1/"):
+            metrics.requests.labels(status="invalid").inc()
         case _:
             return
 

@@ -9,7 +9,9 @@ from inference.sequence import Sampling
 
 T = TypeVar("T", bound=BaseModel)
 Stops = str | list[str] | None
-Empty = Annotated[list[object], Field(max_length=0)] | None
+# What pydantic says when a field that has one neutral value was given another.
+_ASKS_TOO_MUCH = ("literal_error", "none_required", "too_long")
+_PENALTIES = ("presence_penalty", "frequency_penalty")
 
 
 class StreamOptions(BaseModel):
@@ -39,8 +41,8 @@ class Body(BaseModel):
     stream_options: StreamOptions | None = None
     user: str | None = None
     n: Literal[1] | None = None
-    presence_penalty: Literal[0] | None = None
-    frequency_penalty: Literal[0] | None = None
+    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
 
     def sampling(self) -> Sampling:
@@ -106,7 +108,7 @@ class ChatBody(Body):
     max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
     logprobs: Literal[False] | None = None
     top_logprobs: None = None
-    tools: Empty = None
+    tools: Annotated[list[object] | None, Field(max_length=0)] = None
     tool_choice: Literal["none"] | None = None
     response_format: None = None
 
@@ -118,8 +120,12 @@ def parse(kind: type[T], data: dict[str, object]) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"])
+        param = str(first["loc"][0])
+        if first["type"] in _ASKS_TOO_MUCH or param in _PENALTIES:
+            msg = f"{place} is not supported beyond its neutral value: {first['msg']}"
+            raise BadRequestError(msg, param=param, code="unsupported_parameter") from None
         if first["type"] == "extra_forbidden":
             msg = f"{place} is not supported"
-            raise BadRequestError(msg, param=place, code="unsupported_parameter") from None
+            raise BadRequestError(msg, param=param, code="unsupported_parameter") from None
         msg = f"{place}: {first['msg']}"
-        raise BadRequestError(msg, param=place) from None
+        raise BadRequestError(msg, param=param) from None

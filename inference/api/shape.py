@@ -43,7 +43,12 @@ class CompletionShape:
     def chunk(self, text: str, finish: Finish | None, *, first: bool) -> dict[str, object]:
         """One event of a stream; the first looks like the others here."""
         del first
-        choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
+        choice: dict[str, object] = {
+            "index": 0,
+            "text": text,
+            "logprobs": None,
+            "finish_reason": finish,
+        }
         return self._envelope([choice])
 
     def ending(self, usage: dict[str, int]) -> dict[str, object]:
@@ -71,13 +76,23 @@ class ChatShape:
     def whole(self, text: str, finish: Finish, usage: dict[str, int]) -> dict[str, object]:
         """The answer at once."""
         message = {"role": "assistant", "content": text}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
+        choice: dict[str, object] = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": finish,
+        }
         return {**self._envelope("chat.completion", [choice]), "usage": usage}
 
     def chunk(self, text: str, finish: Finish | None, *, first: bool) -> dict[str, object]:
         """One event of a stream; the first names the role."""
         delta = {"role": "assistant", "content": text} if first else {"content": text}
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        choice: dict[str, object] = {
+            "index": 0,
+            "delta": delta,
+            "logprobs": None,
+            "finish_reason": finish,
+        }
         return self._envelope("chat.completion.chunk", [choice])
 
     def ending(self, usage: dict[str, int]) -> dict[str, object]:

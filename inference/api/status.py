@@ -20,7 +20,7 @@ def _plain(component: Component) -> dict[str, object]:
 async def health(request: web.Request) -> web.Response:
     """200 while the engine makes progress or has nothing to do."""
     found = request.app[PARTS].health
-    good = found.ready()
+    good = found.alive() and found.model().status is Status.HEALTHY
     judgement = found.degradation.now
     worst = max(component.status for component in found.components().values())
     content: dict[str, object] = {

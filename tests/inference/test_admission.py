@@ -1,0 +1,132 @@
+"""Admission: order, limits that change, cancellation, and when to come back."""
+
+import asyncio
+
+import pytest
+
+from inference.admission import Admission, DrainingError, RejectedError
+
+
+class Gate:
+    """Requests that hold their place until told to leave."""
+
+    def __init__(self, admission: Admission) -> None:
+        self.admission = admission
+        self.inside: list[str] = []
+        self.exits: dict[str, asyncio.Event] = {}
+
+    async def visit(self, name: str) -> None:
+        self.exits[name] = asyncio.Event()
+        async with self.admission.admitted():
+            self.inside.append(name)
+            await self.exits[name].wait()
+
+
+async def _settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_first_come_first_served_and_the_rest_are_refused() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=2))
+    async with asyncio.TaskGroup() as group:
+        for name in "abc":
+            group.create_task(gate.visit(name))
+        await _settle()
+        assert (gate.admission.active, gate.admission.queued) == (1, 2)
+        with pytest.raises(RejectedError) as refused:
+            await gate.visit("d")
+        assert refused.value.retry_after >= 1
+        assert gate.admission.rejected == 1
+        for name in "abc":
+            gate.exits[name].set()
+            await _settle()
+    assert gate.inside == ["a", "b", "c"]
+    assert (gate.admission.active, gate.admission.queued) == (0, 0)
+
+
+async def test_a_waiting_request_that_leaves_gives_up_its_turn() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=2))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a"))
+        await _settle()
+        gone = group.create_task(gate.visit("b"))
+        group.create_task(gate.visit("c"))
+        await _settle()
+        gone.cancel()
+        await _settle()
+        assert gate.admission.queued == 1
+        gate.exits["a"].set()
+        await _settle()
+        assert gate.inside == ["a", "c"]
+        gate.exits["c"].set()
+
+
+async def test_a_place_given_to_a_request_that_leaves_at_that_moment_is_passed_on() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=2))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a"))
+        await _settle()
+        gone = group.create_task(gate.visit("b"))
+        group.create_task(gate.visit("c"))
+        await _settle()
+        gate.exits["a"].set()
+        await asyncio.sleep(0)
+        gone.cancel()
+        await _settle()
+        assert gate.inside == ["a", "c"]
+        gate.exits["c"].set()
+    assert gate.admission.active == 0
+
+
+async def test_a_raised_limit_lets_the_waiting_in_and_a_lowered_one_lets_the_surplus_finish() -> (
+    None
+):
+    limit = 1
+    gate = Gate(Admission(limit=lambda: limit, max_queued=5))
+    async with asyncio.TaskGroup() as group:
+        for name in "abc":
+            group.create_task(gate.visit(name))
+        await _settle()
+        limit = 2
+        gate.admission.admit_waiting()
+        await _settle()
+        assert gate.inside == ["a", "b"]
+        limit = 1
+        gate.exits["a"].set()
+        await _settle()
+        assert gate.admission.active == 1
+        assert gate.inside == ["a", "b"]
+        gate.exits["b"].set()
+        await _settle()
+        assert gate.inside == ["a", "b", "c"]
+        gate.exits["c"].set()
+
+
+async def test_when_to_come_back_follows_how_fast_requests_leave() -> None:
+    now = 0.0
+    admission = Admission(limit=lambda: 1, max_queued=0, clock=lambda: now)
+    assert admission.retry_after() == 5
+    for _ in range(5):
+        async with admission.admitted():
+            now += 4.0
+    assert admission.retry_after() == pytest.approx(4, abs=1)
+    now += 1000
+    assert admission.retry_after() == 5
+
+
+async def test_draining_refuses_new_requests_and_waits_for_the_old() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=1))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a"))
+        group.create_task(gate.visit("b"))
+        await _settle()
+        gate.admission.draining = True
+        with pytest.raises(DrainingError):
+            await gate.visit("c")
+        assert not await gate.admission.drained(0.01)
+        gate.exits["a"].set()
+        await _settle()
+        gate.exits["b"].set()
+        assert await gate.admission.drained(1)
+    assert gate.inside == ["a", "b"]

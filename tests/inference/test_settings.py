@@ -1,0 +1,45 @@
+"""Settings: what wins, and errors that name their source."""
+
+from pathlib import Path
+
+import pytest
+
+from inference.settings import SettingsError, load
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
+    environment = {"INFERENCE_STEP_FLOOR": "0.05", "INFERENCE_PORT": "9000"}
+    found = load(["--port", "9001", "--ssd-dir", "/mnt/ssd"], environment)
+    assert (found.port, found.step_floor, found.max_queued) == (9001, 0.05, 50)
+    assert found.ssd_dir == Path("/mnt/ssd")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "named"),
+    [
+        (["--max-num-seqs", "many"], {}, "--max-num-seqs: 'many'"),
+        (["--max-num-seqs", "0"], {}, "at least 1"),
+        ([], {"INFERENCE_STEP_FLOOR": "nan"}, "INFERENCE_STEP_FLOOR"),
+        (["--ssd-low-gb", "1", "--ssd-critical-gb", "2"], {}, "--ssd-critical-gb"),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_source(
+    arguments: list[str], environment: dict[str, str], named: str
+) -> None:
+    with pytest.raises(SettingsError, match=named):
+        load(arguments, environment)
+
+
+def test_the_admin_key_comes_from_a_file_and_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("s3cret\n")
+    found = load(["--admin-key-file", str(path)], {})
+    assert found.admin_key == "s3cret"
+    assert "s3cret" not in repr(found)
+
+
+def test_an_empty_admin_key_file_is_refused_for_it_would_open_the_door(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("\n")
+    with pytest.raises(SettingsError, match="empty"):
+        load(["--admin-key-file", str(path)], {})

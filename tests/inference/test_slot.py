@@ -1,0 +1,199 @@
+"""The real model: whatever the company it decodes in, a sequence's tokens are those of generate."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.page import Page
+from inference.sampling import Sampler
+from inference.sequence import Sampling, Sequence
+from inference.slot import Layers, Slots
+
+pytestmark = pytest.mark.real
+
+
+def _ignore(event: object) -> None:
+    del event
+
+
+def _keep_nothing(sequence: Sequence, layers: Layers) -> None:
+    del sequence, layers
+
+
+def _sequence(prompt: list[int], *, tokens: int, sampling: Sampling | None = None) -> Sequence:
+    return Sequence(
+        id="x",
+        prompt=prompt,
+        max_tokens=tokens,
+        sampling=sampling or Sampling(temperature=0),
+        sink=_ignore,
+    )
+
+
+class Model:
+    """The tiny model and what was kept of every prefilled prompt."""
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import AutoModelForCausalLM
+
+        from inference.model import load
+
+        self.kept: list[list[Page]] = []
+        self.loaded = load(
+            folder,
+            threads=1,
+            chunk=24,
+            page_tokens=8,
+            keep=lambda _, pages: self.kept.append(pages),
+        )
+        self.slots: Slots = self.loaded.decoder
+        auto: Any = AutoModelForCausalLM
+        self.reference: Any = auto.from_pretrained(str(folder), dtype="auto", local_files_only=True)
+
+    def prompts(self) -> list[list[int]]:
+        texts = [
+            "The disk is full",
+            "A queue holds the requests that wait, and the cache holds the work done before. " * 3,
+            "x",
+            "Explain how a model predicts the next word from the words before it.",
+            "one two three four five six seven eight nine ten " * 5,
+        ]
+        return [self.loaded.tokenizer.encode(text) for text in texts]
+
+    def generate(self, prompt: list[int], tokens: int) -> list[int]:
+        """The reference: transformers' own loop."""
+        import torch
+
+        ids = torch.tensor([prompt])
+        whole = self.reference.generate(
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=tokens, do_sample=False
+        )
+        return [int(token) for token in whole[0, len(prompt) :]]
+
+    def start(self, sequence: Sequence) -> int:
+        """Prefill to the first token."""
+        self.slots.begin(sequence)
+        while (token := self.slots.prefill(sequence)) is None:
+            pass
+        return token
+
+
+@pytest.fixture(scope="module")
+def model(model_dir: Path) -> Model:
+    return Model(model_dir)
+
+
+def _decode(model: Model, waiting: list[Sequence], *, every: int) -> dict[Sequence, list[int]]:
+    """Run all, one more joining every few steps, each leaving when it is through."""
+    out: dict[Sequence, list[int]] = {}
+    running: set[Sequence] = set()
+    steps = 0
+    while waiting or running:
+        if waiting and steps % every == 0:
+            sequence = waiting.pop(0)
+            out[sequence] = [model.start(sequence)]
+            running.add(sequence)
+        for sequence, token in model.slots.step():
+            assert isinstance(token, int)
+            out[sequence].append(token)
+        done = {each for each in running if len(out[each]) >= each.max_tokens}
+        model.slots.remove(done)
+        running -= done
+        steps += 1
+    return out
+
+
+def test_alone_greedy_output_is_that_of_generate(model: Model) -> None:
+    for prompt in model.prompts():
+        sequence = _sequence(prompt, tokens=24)
+        assert _decode(model, [sequence], every=1)[sequence] == model.generate(prompt, 24)
+
+
+@pytest.mark.parametrize("every", [1, 5])
+def test_in_a_batch_that_others_join_and_leave_it_is_too(model: Model, every: int) -> None:
+    lengths = (40, 9, 33, 17, 25)
+    sequences = [
+        _sequence(prompt, tokens=tokens)
+        for prompt, tokens in zip(model.prompts(), lengths, strict=True)
+    ]
+    out = _decode(model, list(sequences), every=every)
+    for sequence in sequences:
+        assert out[sequence] == model.generate(sequence.prompt, sequence.max_tokens)
+
+
+def test_a_prompt_that_starts_from_cached_pages_gives_the_same_tokens(model: Model) -> None:
+    prompt = model.prompts()[1]
+    model.kept.clear()
+    model.start(_sequence(prompt, tokens=1))
+    model.slots.clear()
+    pages = model.kept[0][: (len(prompt) - 1) // 8]
+    codec = model.loaded.codec
+    sequence = _sequence(prompt, tokens=24)
+    sequence.prefix = [codec.decode(codec.encode(page)) for page in pages]
+    assert len(sequence.prefix) > 3
+    assert _decode(model, [sequence], every=1)[sequence] == model.generate(prompt, 24)
+
+
+def test_the_same_seed_gives_the_same_tokens_alone_and_in_a_batch(model: Model) -> None:
+    prompts = model.prompts()
+    sampling = Sampling(temperature=1.0, top_p=0.9, seed=7)
+    alone = _sequence(prompts[0], tokens=16, sampling=sampling)
+    first = _decode(model, [alone], every=1)[alone]
+    again = _sequence(prompts[0], tokens=16, sampling=sampling)
+    others = [_sequence(prompt, tokens=20) for prompt in prompts[1:]]
+    assert _decode(model, [*others, again], every=1)[again] == first
+    other = _sequence(prompts[0], tokens=16, sampling=Sampling(seed=8))
+    assert _decode(model, [other], every=1)[other] != first
+
+
+class Picky:
+    """The model, but its forward raises when one of the tokens to decode is the poison."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.device = model.device
+        self.poison = -1
+
+    def __call__(self, *, input_ids: Any, **rest: Any) -> Any:
+        if bool((input_ids == self.poison).any()):
+            msg = "CUDA error: device-side assert triggered"
+            raise RuntimeError(msg)
+        return self.model(input_ids=input_ids, **rest)
+
+
+def test_when_the_shared_step_fails_only_the_culprit_does(model: Model) -> None:
+    picky = Picky(model.reference)
+    slots = Slots(model=picky, stop_tokens=frozenset(), chunk=512, prefilled=_keep_nothing)
+    prompts = model.prompts()
+    good = [_sequence(prompts[0], tokens=12), _sequence(prompts[1], tokens=12)]
+    bad = _sequence(prompts[3], tokens=12)
+    out: dict[Sequence, list[int]] = {}
+    for sequence in (good[0], bad, good[1]):
+        slots.begin(sequence)
+        token = slots.prefill(sequence)
+        assert token is not None
+        out[sequence] = [token]
+    picky.poison = out[bad][0]
+    failed: list[Sequence] = []
+    for _ in range(11):
+        for sequence, outcome in slots.step():
+            if isinstance(outcome, Exception):
+                failed.append(sequence)
+            else:
+                out[sequence].append(outcome)
+        slots.remove(set(failed))
+        picky.poison = -1
+    assert failed == [bad]
+    for sequence in good:
+        assert out[sequence] == model.generate(sequence.prompt, 12)
+
+
+def test_a_nucleus_keeps_only_the_likeliest() -> None:
+    import torch
+
+    logits = torch.tensor([5.0, 4.9, -10.0, -10.0])
+    sampler = Sampler(Sampling(top_p=0.9, seed=1), "cpu")
+    assert {sampler.choose(logits) for _ in range(50)} == {0, 1}
+    narrow = Sampler(Sampling(top_p=0.1, seed=1), "cpu")
+    assert {narrow.choose(logits) for _ in range(20)} == {0}
