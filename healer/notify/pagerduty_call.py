@@ -143,7 +143,7 @@ def _judge(response: _Response, secret: str) -> None:
     status = response.status_code
     if status < 400:
         return
-    said = plain(response.text[:2000].replace(secret, "***"), 300)
+    said = plain(response.text.replace(secret, "***"), 300)
     response.close()  # a hook runs before the body is read; what is raised would keep the socket
     if status == 429:
         raise TemporaryError("PagerDuty: too many requests", retry_after=_after(response.headers))

@@ -201,8 +201,8 @@ async def test_what_makes_no_sense_is_unavailable_after_one_request(
 async def test_a_server_that_hangs_neither_holds_the_caller_nor_the_loop(
     pagerduty: PagerDutyServer,
 ) -> None:
-    pagerduty.fail("hang", times=4)
-    call = PagerDutyCall(access(pagerduty, read=0.4))
+    pagerduty.fail("hang")
+    call = PagerDutyCall(access(pagerduty, read=1.0))
     notifier = PagerDutyNotifier(call=call, clock=SystemClock())
     lags: list[float] = []
 
@@ -215,17 +215,14 @@ async def test_a_server_that_hangs_neither_holds_the_caller_nor_the_loop(
     stop, began = asyncio.Event(), time.perf_counter()
     async with asyncio.TaskGroup() as group:
         group.create_task(feel(stop))
-        for number in range(2):
-            tale = Story(story.opened(), incident=f"inc-{number}")
-            with pytest.raises(UnavailableError):
-                await notifier.notify(tale.notice())
+        with pytest.raises(UnavailableError):
+            await notifier.notify(Story(story.opened()).notice())
         stop.set()
     took = time.perf_counter() - began
     await call.close()
     assert took < 8
     assert len(lags) > 10
-    # On the loop, each of the two waits would have been one lag of half the time.
-    assert sorted(lags)[-2] < took / 4
+    assert max(lags) < took / 2  # waiting on the loop would have been one lag of the whole time
 
 
 async def test_a_rejected_event_says_why_and_keeps_the_key_to_itself(
