@@ -102,8 +102,12 @@ def note_pages(entries: tuple[Entry, ...], *, after: int = 0) -> Iterator[tuple[
 
 
 def _pages(notice: Notice) -> bool:
+    return notice.incident.escalated is not None or _severity_pages(notice)
+
+
+def _severity_pages(notice: Notice) -> bool:
     severity = notice.service.severities.get(notice.incident.severity)
-    return notice.incident.escalated is not None or (severity is not None and severity.pages)
+    return severity is not None and severity.pages
 
 
 def _over(incident: Incident) -> bool:
@@ -152,10 +156,9 @@ def _note_keys(notice: Notice) -> tuple[str, ...]:
 
 
 def _acknowledged(notice: Notice) -> bool:
-    """May an earlier notice have acknowledged it?"""
-    if notice.incident.first_step_at is None or not (notice.ref or notice.unsure):
-        return False
-    return notice.unsure or not _first_step_in(notice)
+    """May an earlier notice have acknowledged it? It did so if it told of the first step."""
+    acted = notice.incident.first_step_at is not None
+    return acted and _severity_pages(notice) and not _first_step_in(notice)
 
 
 def _first_step_in(notice: Notice) -> bool:

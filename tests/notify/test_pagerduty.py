@@ -125,6 +125,30 @@ async def test_an_escalation_that_nobody_acknowledged_stays_one_incident(
     assert pagerduty.incidents[0].status == "triggered"
 
 
+@pytest.mark.parametrize("severity", ["critical", "warning"])
+async def test_an_escalation_whose_answer_was_lost_calls_once(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier, severity: str
+) -> None:
+    tale = Story(story.opened(severity), story.received(), story.started(), story.escalated())
+    pagerduty.fail("reset-after")
+    with pytest.raises(UnavailableError):
+        await notifier.notify(tale.notice())
+    await tell(notifier, tale, unsure=True)
+    assert pagerduty.pages == ["inc-1"]
+
+
+async def test_a_lost_answer_to_the_second_page_does_not_make_a_third(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier
+) -> None:
+    tale = Story(story.opened(), story.started())
+    await tell(notifier, tale)
+    pagerduty.fail("reset-after")
+    with pytest.raises(UnavailableError):
+        await notifier.notify(tale.then(story.escalated()).notice())
+    await tell(notifier, tale, unsure=True)
+    assert pagerduty.pages == ["inc-1", "inc-1/escalated"]
+
+
 async def test_what_is_over_before_it_was_told_wakes_nobody(notifier: PagerDutyNotifier) -> None:
     tale = Story(story.opened(), story.received(), story.closed(Ending.RESOLVED))
     assert not notifier.concerns(tale.notice())
