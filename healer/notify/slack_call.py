@@ -56,7 +56,11 @@ class SlackCall:
         log = logging.getLogger("healer.slack")
         log.setLevel(logging.INFO)  # at DEBUG slack-sdk logs whole messages
         self._client: Any = AsyncWebClient(
-            token=token, base_url=url, session=session, retry_handlers=[], logger=log
+            token=token,
+            base_url=url.rstrip("/") + "/",  # the client replaces what follows the last slash
+            session=session,
+            retry_handlers=[],
+            logger=log,
         )
         self._client.proxy = proxy  # only settings reads the environment
         self._timeout = timeout.total_seconds()

@@ -14,8 +14,8 @@ from healer.notify.redact import plain
 Json = dict[str, Any]
 
 EVENT_TYPE = "healer_notice"
-APPROVE = "healer_approve"
-DENY = "healer_deny"
+APPROVE = "approve"
+DENY = "deny"
 """The action ids of the buttons; their value is the incident's id."""
 
 SECTION = 2900  # Slack takes 3,000 characters in a section

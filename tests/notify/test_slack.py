@@ -277,7 +277,7 @@ async def test_hostile_text_calls_nobody_and_stays_one_line(
 
 async def test_the_lab_does_hear_a_mention_that_is_not_escaped(slack: SlackServer) -> None:
     async with slack_session() as session:
-        call = SlackCall(token=slack.token, session=session, url=f"{slack.url}/api/")
+        call = SlackCall(token=slack.token, session=session, url=f"{slack.url}/api")
         await call("chat.postMessage", {"channel": "incidents", "text": "<!channel> hello"})
     assert slack.pings == ["<!channel>"]
 

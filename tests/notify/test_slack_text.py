@@ -5,6 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
+from healer.intake import slack as door
 from healer.lab.slack.limit import POSTED, UPDATED, check_message
 from healer.notify import slack_text
 from tests.fakes import story
@@ -55,3 +56,7 @@ def test_a_message_of_another_incident_or_another_kind_is_not_ours() -> None:
     assert slack_text.marked(message, incident, kind="headline") is None
     assert slack_text.marked(message, other, kind="lines") is None
     assert slack_text.marked({}, incident, kind="lines") is None
+
+
+def test_the_buttons_are_those_that_the_endpoint_knows() -> None:
+    assert (slack_text.APPROVE, slack_text.DENY) == (door.APPROVE, door.DENY)
