@@ -2,8 +2,10 @@
 
 import click
 
+from healer.cli.check import check
 from healer.cli.control import pause, resume, status
 from healer.cli.incident import incident
+from healer.cli.playbook import playbook
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -12,7 +14,9 @@ def main() -> None:
     """Self-healing for LLM inference on Kubernetes."""
 
 
+main.add_command(check)
 main.add_command(incident)
 main.add_command(pause)
+main.add_command(playbook)
 main.add_command(resume)
 main.add_command(status)

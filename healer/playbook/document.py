@@ -4,7 +4,7 @@ Stricter than YAML on purpose: one document, text keys once each, no tags, no me
 size, depth and expansion. It knows nothing of playbooks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,13 @@ class Document:
         mark = mark or self.values.get((), Mark())
         return Fault(path=self.path, line=mark.line, column=mark.column, message=message)
 
+    def rows(self, at: At) -> Iterator[tuple[At, Mapping[str, Json]]]:
+        """The mappings in the list at `at`, and where each stands; none where that is no list."""
+        rows = self.sub(at)
+        for index, row in enumerate(rows if isinstance(rows, list) else ()):
+            if isinstance(row, Mapping):
+                yield (*at, index), row
+
     def sub(self, at: At) -> Json:
         """The value at `at`; None where there is none."""
         value = self.value
@@ -61,8 +68,10 @@ class Document:
 def read(path: Path) -> Document:
     """The document in a file; whatever is wrong with the file itself is a fault, too."""
     try:
+        if path.is_dir():
+            next(path.iterdir(), None)  # says why where it may not be looked into
         if not path.is_file():
-            return _broken(str(path), "no such file" if not path.exists() else "not a plain file")
+            return _broken(str(path), "not a plain file" if path.exists() else "no such file")
         with path.open("rb") as file:
             source = file.read(MAX_BYTES + 1)
     except OSError as error:

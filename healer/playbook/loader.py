@@ -11,6 +11,7 @@ from healer.model.playbook import Playbook
 from healer.playbook.build import build, digest_of
 from healer.playbook.compose import At
 from healer.playbook.document import Document, read
+from healer.playbook.fit import Services, check_fit
 from healer.playbook.meaning import check_meaning
 from healer.playbook.schema import PlaybookDocument
 from healer.playbook.sentence import sentence
@@ -18,6 +19,7 @@ from healer.playbook.vocabulary import Vocabulary
 
 _ENDINGS = (".yaml", ".yml")
 _TESTS = (".test.yaml", ".test.yml")
+_OF_A_KEY = "[key]"  # what pydantic puts behind the key of a mapping that is wrong itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +30,22 @@ class Loaded:
     faults: tuple[Fault, ...]
 
 
-def load(paths: Sequence[Path], vocabulary: Vocabulary) -> Loaded:
-    """All playbooks under `paths`. Of two that cannot be told apart, neither is usable."""
-    return load_documents([read(path) for path in find_files(paths)], vocabulary)
+def load(paths: Sequence[Path], vocabulary: Vocabulary, services: Services | None = None) -> Loaded:
+    """All playbooks under `paths`. Of two that cannot be told apart, neither is usable.
+
+    Where the services are known, the names of services and thresholds are checked, too.
+    """
+    return load_documents([read(path) for path in find_files(paths)], vocabulary, services)
 
 
-def load_documents(documents: Sequence[Document], vocabulary: Vocabulary) -> Loaded:
+def load_documents(
+    documents: Sequence[Document], vocabulary: Vocabulary, services: Services | None = None
+) -> Loaded:
     """The same, for what was read already."""
     faults: list[Fault] = []
     good: list[tuple[Playbook, Document]] = []
     for document in documents:
-        playbook, found = _load_one(document, vocabulary)
+        playbook, found = _load_one(document, vocabulary, services)
         faults += found
         if playbook:
             good.append((playbook, document))
@@ -58,7 +65,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for path in paths:
-        inside = sorted(_inside(path)) if path.is_dir() else [path]
+        inside = sorted(_inside(path)) if _is_folder(path) else [path]
         found.update(dict.fromkeys(inside))
     return list(found)
 
@@ -78,8 +85,9 @@ def shape_faults(
     """The mistakes that pydantic found, at their places, in sentences."""
     for row in error.errors(include_url=False):
         at: At = row["loc"]
-        key = row["type"] == "extra_forbidden"
-        where = _where(at if key or row["type"] == "missing" else ())
+        key = row["type"] == "extra_forbidden" or at[-1:] == (_OF_A_KEY,)
+        at = at[:-1] if at[-1:] == (_OF_A_KEY,) else at
+        where = _where(at if row["type"] == "extra_forbidden" or row["type"] == "missing" else ())
         yield document.fault(at, f"{sentence(row, model)}{where}", key=key)
 
 
@@ -88,16 +96,23 @@ def _where(at: At) -> str:
     return f" (in `{inside}`)" if inside else ""
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def _inside(folder: Path) -> Iterator[Path]:
     try:
-        children = list(folder.iterdir())
+        children = [(child, child.is_dir()) for child in folder.iterdir()]
     except OSError:
-        yield folder  # reading it as a file tells why
+        yield folder  # reading it as a file tells what is wrong with it
         return
-    for child in children:
+    for child, is_folder in children:
         if child.name.startswith("."):
             continue
-        if child.is_dir():
+        if is_folder:
             if not child.is_symlink():
                 yield from _inside(child)
         elif child.name.endswith(_ENDINGS) and not child.name.endswith(_TESTS):
@@ -105,11 +120,12 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def _load_one(
-    document: Document, vocabulary: Vocabulary
+    document: Document, vocabulary: Vocabulary, services: Services | None
 ) -> tuple[Playbook | None, tuple[Fault, ...]]:
     if document.broken:
         return None, document.faults
-    meaning = tuple(check_meaning(document, vocabulary))
+    fit = check_fit(document, services) if services is not None else ()
+    meaning = (*check_meaning(document, vocabulary), *fit)
     try:
         parsed = PlaybookDocument.model_validate(document.value)
     except ValidationError as error:

@@ -39,7 +39,7 @@ def check_meaning(document: Document, vocabulary: Vocabulary) -> Iterator[Fault]
     yield from _remedies(document, checks, vocabulary)
     steps = frozenset(
         step
-        for at, _ in _rows(document, (*_SPEC, "remedies"))
+        for at, _ in document.rows((*_SPEC, "remedies"))
         for step in _ids(document, (*at, "steps"))
     )
     late = Names(checks=checks, steps=steps)
@@ -59,7 +59,7 @@ def _remedies(
     always = ""
     lists: list[At] = []
     choosing = Names(roots=ROOTS - {"steps"}, checks=checks)
-    for at, remedy in _rows(document, (*_SPEC, "remedies")):
+    for at, remedy in document.rows((*_SPEC, "remedies")):
         yield from _condition(document, (*at, "when"), choosing)
         if always:
             yield document.fault(at, f"never reached: the remedy `{always}` before it always holds")
@@ -75,14 +75,14 @@ def _steps(
 ) -> Iterator[Fault]:
     """A step may name the steps before it in its own remedy, and no other."""
     before: set[str] = set()
-    for row, step in _rows(document, at):
+    for row, step in document.rows(at):
         names = Names(checks=checks, steps=frozenset(before))
         yield from _part(document, row, "action", vocabulary.actions, names)
         before.add(str(step.get("id")))
 
 
 def _parts(document: Document, word: str, at: At, models: Models, names: Names) -> Iterator[Fault]:
-    for row, _ in _rows(document, at):
+    for row, _ in document.rows(at):
         yield from _part(document, row, word, models, names)
 
 
@@ -139,7 +139,7 @@ def _condition(document: Document, at: At, names: Names) -> Iterator[Fault]:
 def _unique(document: Document, lists: list[At], key: str, what: str) -> Iterator[Fault]:
     seen: dict[str, Fault] = {}
     for at in lists:
-        for row, part in _rows(document, at):
+        for row, part in document.rows(at):
             name, here = part.get(key), document.fault((*row, key), "")
             if not isinstance(name, str):
                 continue
@@ -149,12 +149,5 @@ def _unique(document: Document, lists: list[At], key: str, what: str) -> Iterato
             seen.setdefault(name, here)
 
 
-def _rows(document: Document, at: At) -> Iterator[tuple[At, Mapping[str, Json]]]:
-    rows = document.sub(at)
-    for index, row in enumerate(rows if isinstance(rows, list) else ()):
-        if isinstance(row, Mapping):
-            yield (*at, index), row
-
-
 def _ids(document: Document, at: At) -> Iterator[str]:
-    return (str(row.get("id")) for _, row in _rows(document, at))
+    return (str(row.get("id")) for _, row in document.rows(at))

@@ -41,6 +41,13 @@ def check_templates(value: Json, names: Names) -> Iterator[tuple[tuple[str | int
                 yield at, f"in `{found[0]}`: {problem}"
 
 
+def template_names(value: Json) -> Iterator[tuple[str, ...]]:
+    """The dotted names in all templates of `value`."""
+    for _, text in _texts(value, ()):
+        for found in _TEMPLATE.finditer(text):
+            yield tuple(found[1].split("."))
+
+
 def has_template(value: Json) -> bool:
     """Does anything in `value` wait to be filled in?"""
     return any(_OPENING in text for _, text in _texts(value, ()))

@@ -23,29 +23,11 @@ from healer.playbook.matching import check_alternative, parse_matcher
 API_VERSION = "healer/v1"
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 _RESERVED = frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "false",
-        "for",
-        "function",
-        "if",
-        "import",
-        "in",
-        "let",
-        "loop",
-        "namespace",
-        "null",
-        "package",
-        "return",
-        "true",
-        "var",
-        "void",
+    {
+        *("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import"),
+        *("in", "let", "loop", "namespace", "null", "package", "return", "true", "var", "void"),
         "while",
-    ]
+    }
 )
 
 
