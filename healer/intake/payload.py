@@ -23,6 +23,9 @@ MAX_TEXT = 65_536
 MAX_NAME = 1_024
 """Longer label names are refused: a name that is cut is another name."""
 
+MAX_NODES = 500_000
+"""More objects and lists than the densest useful body holds: each costs far more than it weighs."""
+
 _STATUS = {status.value: status for status in AlertStatus}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHOWN = 64
@@ -39,6 +42,8 @@ class PayloadError(ValueError):
 
 def parse(body: bytes) -> AlertGroup:
     """The group in `body`; alerts that share a fingerprint collapse to the last of them."""
+    if body.count(b"{") + body.count(b"[") > MAX_NODES:
+        raise PayloadError("", f"more than {MAX_NODES} objects and lists")
     try:
         document: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import cast
 
 import orjson
-from aiohttp import ClientPayloadError, web
+from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler, Middleware
 
 from healer.errors import RejectedError, TemporaryError, TimelineError
 from healer.intake.limit import FullError, Limits, Slot
+from healer.intake.unpack import Unpacker, UnpackError
 
 _log = logging.getLogger(__name__)
 
@@ -56,22 +57,29 @@ async def read(request: web.Request, slot: Slot, limits: Limits) -> bytes:
     """The whole body, unpacked, or RefusedError. The time for all of it is bounded."""
     if (request.content_length or 0) > limits.body:
         raise _too_large(limits)
-    chunks: list[bytes] = []
     try:
         async with asyncio.timeout(limits.read.total_seconds()):
-            async for chunk in request.content.iter_any():
-                slot.grow(len(chunk))
-                chunks.append(chunk)
-                if slot.size > limits.body:
-                    raise _too_large(limits)
+            return await _collected(request, slot, limits)
     except TimeoutError:
         # Not 408: for Alertmanager every 4xx is final, and a slow network is not its fault.
         raise retry_later("the body took too long to arrive", limits) from None
-    except (web.RequestPayloadError, ClientPayloadError, HttpProcessingError) as error:
-        message = f"the body cannot be read: {type(error).__name__}"
-        raise RefusedError(400, message, details={"where": "body"}) from None
+    except (web.RequestPayloadError, HttpProcessingError, UnpackError) as error:
+        said = str(error) if isinstance(error, UnpackError) else type(error).__name__
+        raise RefusedError(400, f"the body: {said}", details={"where": "body"}) from None
     except FullError as error:
         raise retry_later(str(error), limits) from None
+
+
+async def _collected(request: web.Request, slot: Slot, limits: Limits) -> bytes:
+    unpacker = Unpacker(request.headers.get("Content-Encoding", ""))
+    chunks: list[bytes] = []
+    async for chunk in request.content.iter_any():
+        unpacked = unpacker.feed(chunk, most=limits.body - slot.size)
+        if slot.size + len(unpacked) > limits.body:
+            raise _too_large(limits)
+        slot.grow(len(unpacked))
+        chunks.append(unpacked)
+    unpacker.finish()
     return b"".join(chunks)
 
 

@@ -98,6 +98,7 @@ async def listen(
         keepalive_timeout=limits.idle.total_seconds(),
         lingering_time=_LINGER,
         max_headers=_HEADERS,
+        auto_decompress=False,  # `unpack` does it, within bounds
         shutdown_timeout=_SHUTDOWN,
     )
     await runner.setup()

@@ -206,6 +206,10 @@ def test_deep_nesting_is_refused_or_ignored_never_fatal() -> None:
     assert parse(body(alert())[:-1] + b',"x":' + shallow + b"}").alerts
 
 
+def test_a_body_made_of_nothing_but_brackets_is_refused_before_it_is_read() -> None:
+    assert "more than 500000 objects" in str(refused(b'{"x":[' + b"{}," * 500_000))
+
+
 def test_an_error_never_repeats_much_of_the_body() -> None:
     assert len(str(refused(body(alert(startsAt="s" * 100_000))))) < 200
 
