@@ -8,12 +8,12 @@ from healer.engine.catalog import Catalog
 from healer.engine.claim import Claims
 from healer.engine.diagnosis import Patient
 from healer.engine.journal import Journal
-from healer.engine.scope import Scope
 from healer.kit.clock import Clock
 from healer.model.event import IncidentId, IncidentKey
 from healer.model.incident import Incident
 from healer.model.playbook import Mode, Playbook, Remedy, Step
 from healer.model.service import Service
+from healer.playbook.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

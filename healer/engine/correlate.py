@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from healer.engine.scope import alert_scope
 from healer.errors import PermanentError
 from healer.model.alert import Alert
-from healer.model.event import IncidentKey
+from healer.model.event import IncidentId, IncidentKey
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook, select
 from healer.model.service import Service, Target, parse_target
 from healer.playbook.render import render
+from healer.playbook.scope import Scope, build_scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,17 @@ def find_target(
     if not playbook.target:
         return service.workload
     try:
-        return parse_target(str(render(playbook.target, alert_scope(alert, service, now=now))))
+        return parse_target(str(render(playbook.target, _scope(alert, service, now))))
     except (PermanentError, ValueError):
         # The alert lacks what the template asks for. Its service's workload is still the right
         # thing to lock, and the run will say what is missing when it renders the steps.
         return service.workload
+
+
+def _scope(alert: Alert, service: Service, now: datetime) -> Scope:
+    """What is known when nothing but the alert is known."""
+    alone = Incident(id=IncidentId(""), alerts={alert.fingerprint: alert})
+    return build_scope(alone, service, now=now)
 
 
 def severity(service: Service, alert: Alert) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
@@ -25,7 +25,7 @@ class ScheduledTimer:
 
     def __init__(self, ring: Callable[[IncidentId], None]) -> None:
         self._ring = ring
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._scheduler: Any = AsyncIOScheduler(timezone="UTC")
 
     def start(self) -> None:
         """From now on it rings; needs a running loop."""

@@ -5,17 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from pydantic import ValidationError
-
 from healer.check.contract import CheckContext
 from healer.engine.catalog import Catalog
-from healer.engine.scope import Scope
 from healer.errors import PermanentError, TemporaryError
-from healer.model.alert import Alert
+from healer.model.incident import Incident
 from healer.model.outcome import Finding
 from healer.model.playbook import CheckSpec
 from healer.model.service import Service, Target
-from healer.playbook.render import render
+from healer.playbook.render import bind
+from healer.playbook.scope import Scope
 
 PATIENCE = timedelta(seconds=20)
 """How long one check may take: long enough for a slow query, short enough not to stall a cure."""
@@ -25,9 +23,9 @@ PATIENCE = timedelta(seconds=20)
 class Patient:
     """For whom the checks look."""
 
+    incident: Incident
     service: Service
     target: Target
-    alerts: tuple[Alert, ...] = ()
 
 
 async def look(
@@ -47,26 +45,20 @@ async def _look_once(
 ) -> Finding:
     check = catalog.checks[spec.check]
     ctx = CheckContext(
-        id=spec.id, service=patient.service, target=patient.target, alerts=patient.alerts
+        id=spec.id,
+        service=patient.service,
+        target=patient.target,
+        alerts=tuple(patient.incident.alerts.values()),
     )
     try:
-        params = check.params.model_validate(render(dict(spec.params), scope))
+        params = bind(spec.params, check.params, scope)
         async with asyncio.timeout(PATIENCE.total_seconds()):
             return replace(await check.look(params, ctx), check=spec.id)
     except TimeoutError:
         return _unknown(spec, f"{spec.check} did not answer within {PATIENCE.seconds} s")
-    except ValidationError as error:
-        return _unknown(spec, f"{spec.check} cannot take these parameters: {_plain(error)}")
     except (TemporaryError, PermanentError) as error:
         return _unknown(spec, str(error))
 
 
 def _unknown(spec: CheckSpec, reason: str) -> Finding:
     return Finding(check=spec.id, holds=False, known=False, summary=f"could not look: {reason}")
-
-
-def _plain(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False)
-    )

@@ -19,7 +19,7 @@ from healer.engine.remediation import Remediation
 from healer.kit.clock import Clock
 from healer.kit.task import Crew
 from healer.model.alert import AlertGroup
-from healer.model.event import Alarm, AlarmRang, Entry, Escalated, IncidentId
+from healer.model.event import Alarm, AlarmRang, Entry, Escalated, IncidentId, PlaybookMatched
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook
 from healer.model.receipt import Receipt
@@ -56,6 +56,7 @@ class Dispatcher:
         )
         self._remediation = Remediation(tools)
         self._crew: Crew[IncidentId] = Crew(self._work, clock=clock)
+        self._bell: Crew[IncidentId] = Crew(self._toll, clock=clock)
 
     @property
     def ready(self) -> str:
@@ -74,11 +75,13 @@ class Dispatcher:
     def see(self, entry: Entry, incident: Incident) -> None:
         """Every durable entry may have to be told (this is an Observer of the journal)."""
         self._outbox.wake(incident.id)
+        if isinstance(entry.event, PlaybookMatched):
+            self._arm(incident.id)  # its deadlines count from now, however long the walk takes
 
     def ring(self, incident: IncidentId) -> None:
         """A timer rang for this incident."""
         self._holds.pop(incident, None)
-        self._crew.wake(incident)
+        self._bell.wake(incident)
 
     async def run(self, timer: Timer) -> None:
         """Recover what was left unfinished, then work until cancelled."""
@@ -88,8 +91,10 @@ class Dispatcher:
         self._claims.restore(known)
         for incident in unfinished:
             self.wake(incident)
+            self._bell.wake(incident)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._crew.run())
+            group.create_task(self._bell.run())
             group.create_task(self._outbox.run())
             group.create_task(self._reception.run())
             group.create_task(self._forget())
@@ -97,19 +102,20 @@ class Dispatcher:
 
     async def _work(self, incident_id: IncidentId) -> None:
         try:
-            await self._ring_due(incident_id)
             await self._remediation.advance(incident_id)
         finally:
             self._arm(incident_id)
 
-    async def _ring_due(self, incident_id: IncidentId) -> None:
+    async def _toll(self, incident_id: IncidentId) -> None:
+        """Deadlines do not wait for a step or a verification that is under way."""
         incident = self._journal.get(incident_id)
         playbook = self._playbook_of(incident)
-        if incident is None or playbook is None:
-            return
-        for alarm, at in self._alarms(incident, playbook):
-            if at <= self._clock.now():
-                await self._rang(incident, playbook, alarm)
+        if incident is not None and playbook is not None:
+            for alarm, at in self._alarms(incident, playbook):
+                if at <= self._clock.now():
+                    await self._rang(incident, playbook, alarm)
+        self._arm(incident_id)
+        self._crew.wake(incident_id)
 
     async def _rang(self, incident: Incident, playbook: Playbook, alarm: Alarm) -> None:
         match alarm:
@@ -134,19 +140,23 @@ class Dispatcher:
         self._holds[incident] = at
 
     def _arm(self, incident_id: IncidentId) -> None:
-        incident = self._journal.get(incident_id)
+        """Set the timer to the next moment that matters; one that is past rings at once."""
+        if self._timer is None:
+            return
+        incident, now = self._journal.get(incident_id), self._clock.now()
         playbook = self._playbook_of(incident)
-        moments = (
-            [at for _, at in self._alarms(incident, playbook)] if incident and playbook else []
-        )
-        if hold := self._holds.get(incident_id):
+        moments: list[datetime] = []
+        if incident is not None and playbook is not None:
+            moments += [
+                at
+                for alarm, at in self._alarms(incident, playbook)
+                if alarm is not Alarm.WATCH or at > now  # the walk looks at that one itself
+            ]
+        if (hold := self._holds.get(incident_id)) and incident and incident.closed is None:
             moments.append(hold)
-        if self._timer is not None:
-            closed = incident is None or incident.closed is not None
-            self._timer.set(incident_id, None if closed else min(moments, default=None))
+        self._timer.set(incident_id, min(moments, default=None))
 
     async def _forget(self) -> None:
         while True:
             await self._clock.sleep(timedelta(minutes=10))
             self._journal.forget_old()
-

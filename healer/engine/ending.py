@@ -33,7 +33,7 @@ class Ender:
 
     async def left_to_people(self, case: Case) -> bool:
         """A human has it: wait for the alert to resolve."""
-        self.let_go(case)
+        self.let_go(case.incident)
         denied = case.incident.denied
         if denied and not case.incident.escalated:
             return await self.escalate(case, f"{denied.by} said no: {denied.reason}")
@@ -43,13 +43,13 @@ class Ender:
 
     async def gone(self, case: Case) -> bool:
         """All its alerts resolved before anything was done."""
-        self.let_go(case)
+        self.let_go(case.incident)
         reason = "the alert resolved before anything was done"
         return await self.close(case.incident, Ending.RESOLVED, reason)
 
     async def rehearsed(self, case: Case) -> bool:
         """Nothing more may be done in this mode, or the branch only reports: say so."""
-        self.let_go(case)
+        self.let_go(case.incident)
         remedy = case.remedy
         if remedy is None or not remedy.steps:
             name = remedy.name if remedy else "no branch"
@@ -65,13 +65,13 @@ class Ender:
         reason = "no branch of the playbook fits what was found"
         escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
         chosen = Chosen(remedy=None, because=reason)
-        self.let_go(case)
+        self.let_go(case.incident)
         await self._tools.journal.decide(case.incident, chosen, escalated)
         return True
 
     async def escalate(self, case: Case, reason: str) -> bool:
         """Call a human. Healer acts no more on this incident."""
-        self.let_go(case)
+        self.let_go(case.incident)
         escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
         await self._tools.journal.record(case.incident.id, escalated)
         return True
@@ -87,13 +87,13 @@ class Ender:
 
     async def close(self, incident: Incident, ending: Ending, reason: str) -> bool:
         """The last decision."""
-        if incident.key:
-            for waiting in self._tools.claims.give_back(incident.key.target, incident.id):
-                self._tools.wake(waiting)
+        self.let_go(incident)
         await self._tools.journal.decide(incident, Closed(ending=ending, reason=reason))
         return False
 
-    def let_go(self, case: Case) -> None:
+    def let_go(self, incident: Incident) -> None:
         """Give the target back, and wake those who wait for it."""
-        for waiting in self._tools.claims.give_back(case.key.target, case.incident.id):
+        if incident.key is None:
+            return
+        for waiting in self._tools.claims.give_back(incident.key.target, incident.id):
             self._tools.wake(waiting)

@@ -5,7 +5,7 @@ states a fact that is true whatever else happened.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -105,7 +105,7 @@ class Journal:
                 return (await self._append([(incident, events)]))[incident]
 
     @asynccontextmanager
-    async def holding(self, incidents: Sequence[IncidentId]) -> AsyncIterator[None]:
+    async def holding(self, incidents: Sequence[IncidentId]) -> AsyncGenerator[None]:
         """Nobody else appends to these incidents meanwhile. In sorted order: no deadlock."""
         async with AsyncExitStack() as stack:
             for incident in sorted(set(incidents)):

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from healer.engine.catalog import Catalog
-from healer.engine.scope import Scope
 from healer.errors import HealerError
 from healer.guard.contract import Plan
 from healer.kit.clock import Clock
 from healer.model.event import Judged
 from healer.model.outcome import Decision, Verdict, strictest
 from healer.model.playbook import GuardSpec, Mode
-from healer.playbook.render import render
+from healer.playbook.render import bind
+from healer.playbook.scope import Scope
 
 PATIENCE = timedelta(seconds=10)
 AGAIN = timedelta(seconds=15)
@@ -61,7 +61,7 @@ async def _ask(
 ) -> Verdict:
     guard = catalog.guards[spec.guard]
     try:
-        params = guard.params.model_validate(render(dict(spec.params), scope))
+        params = bind(spec.params, guard.params, scope)
         async with asyncio.timeout(PATIENCE.total_seconds()):
             return await guard.judge(params, plan, now=clock.now())
     except TimeoutError:

@@ -11,7 +11,6 @@ from datetime import timedelta
 from healer.engine.case import Case, Tools
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
-from healer.engine.scope import incident_scope
 from healer.engine.treatment import Treatment
 from healer.errors import ConflictError, PermanentError
 from healer.model.event import (
@@ -29,12 +28,13 @@ from healer.model.incident import Incident
 from healer.model.outcome import Decision, Finding
 from healer.model.playbook import Mode, Playbook, Remedy
 from healer.playbook.condition import evaluate, referenced_checks
+from healer.playbook.scope import build_scope
 
 Stage = Callable[[Case], Awaitable[bool]]
 """Does one thing. True: look again at once. False: wait until somebody wakes the incident."""
 
 FRESH = timedelta(seconds=30)
-"""Older findings are not acted upon: whoever was held or asked meanwhile must look anew."""
+"""Older findings are not acted upon, nor any from before a hold or a question: look anew."""
 
 
 class Remediation:
@@ -56,7 +56,10 @@ class Remediation:
 
     async def _advance_once(self, incident_id: IncidentId) -> bool:
         incident = self._tools.journal.get(incident_id)
-        if incident is None or incident.key is None or incident.closed:
+        if incident is None or incident.key is None:
+            return False
+        if incident.closed:
+            self._ender.let_go(incident)
             return False
         if incident.matched is None:
             return await self._match(incident, incident.key)
@@ -130,10 +133,8 @@ class Remediation:
             key=key,
             service=service,
             playbook=playbook,
-            patient=Patient(
-                service=service, target=key.target, alerts=tuple(incident.alerts.values())
-            ),
-            scope=incident_scope(incident, service, key.target, now=now),
+            patient=Patient(incident=incident, service=service, target=key.target),
+            scope=build_scope(incident, service, now=now),
             mode=matched.mode,
         )
 
@@ -191,7 +192,7 @@ class Remediation:
         run = incident.run
         if run.started or run.looked_at is None:
             return False
-        return self._tools.clock.now() - run.looked_at > FRESH
+        return run.waited or self._tools.clock.now() - run.looked_at > FRESH
 
 
 def _allowed(incident: Incident) -> bool:

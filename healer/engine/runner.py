@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from healer.action.contract import Action, StepContext
 from healer.engine.catalog import Catalog
 from healer.engine.diagnosis import Patient
 from healer.engine.journal import Journal
-from healer.engine.scope import Scope
 from healer.errors import HealerError, PermanentError, TemporaryError, TimelineError
 from healer.kit.clock import Clock
 from healer.kit.retry import delays
@@ -21,7 +20,8 @@ from healer.model.event import StepFinished, StepStarted
 from healer.model.incident import Incident
 from healer.model.outcome import Json, Outcome, Result
 from healer.model.playbook import Step, StepId
-from healer.playbook.render import render
+from healer.playbook.render import bind
+from healer.playbook.scope import Scope
 
 SETTLE_FOR = timedelta(minutes=10)
 """How long to go on asking what came of a step while the world does not answer."""
@@ -50,10 +50,7 @@ class Runner:
     ) -> Task:
         """Fill in the templates, check the parameters, make them final. Changes nothing."""
         action = self._catalog.actions[step.action]
-        try:
-            params = action.params.model_validate(render(dict(step.params), scope))
-        except ValidationError as error:
-            raise PermanentError(f"{step.action} cannot take its parameters: {error}") from error
+        params = bind(step.params, action.params, scope)
         ctx = self._context(step, incident, patient, dry_run=dry_run)
         async with asyncio.timeout(step.timeout.total_seconds()):
             final = await action.prepare(params, ctx)

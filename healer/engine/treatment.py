@@ -76,13 +76,15 @@ class Treatment:
         verified = await watch(
             case.playbook,
             patient=case.patient,
-            scope=case.scope,
             catalog=self._tools.catalog,
             clock=self._tools.clock,
+            wanted=lambda: self._is_open(case),
         )
+        if verified is None:
+            return True
         await self._tools.journal.record(case.incident.id, verified)
         if verified.healed:
-            self._ender.let_go(case)
+            self._ender.let_go(case.incident)
         return True
 
     async def after_failure(self, case: Case) -> bool:
@@ -97,7 +99,7 @@ class Treatment:
         if case.incident.failed_runs >= case.playbook.escalate.failures:
             rounds = f"{case.incident.failed_runs} rounds did not heal"
             return await self._ender.escalate(case, f"{rounds}; the last: {why}")
-        self._ender.let_go(case)
+        self._ender.let_go(case.incident)
         again = RunStarted(number=run.number + 1, reason=f"round {run.number} did not heal: {why}")
         await self._tools.journal.decide(case.incident, again)
         return True
@@ -120,6 +122,10 @@ class Treatment:
         judged = Judged(step=name, decision=Decision.HOLD, verdicts=(verdict,))
         await self._obey(case, judged)
         return False
+
+    def _is_open(self, case: Case) -> bool:
+        incident = self._tools.journal.get(case.incident.id)
+        return incident is not None and incident.closed is None
 
     def again(self) -> datetime:
         """When to look again after a hold that names no time."""
@@ -149,7 +155,7 @@ class Treatment:
             incident = await self._tools.journal.decide(incident, judged)
         if judged.decision is Decision.ALLOW:
             return incident
-        self._ender.let_go(case)
+        self._ender.let_go(case.incident)
         if judged.decision is Decision.HOLD:
             self._tools.wake_at(incident.id, ask_again_at(judged, self._tools.clock.now()))
         if judged.decision is Decision.DENY:

@@ -1,17 +1,19 @@
 """Is it healed? "Ran without error" is not: the playbook's condition must hold, and stay so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from healer.engine.catalog import Catalog
 from healer.engine.diagnosis import Patient, look
-from healer.engine.scope import Scope, with_findings
 from healer.errors import PermanentError
 from healer.kit.clock import Clock
+from healer.kit.duration import format_duration
 from healer.model.event import Moment, Verified
 from healer.model.outcome import Finding
 from healer.model.playbook import CheckSpec, Playbook
 from healer.playbook.condition import evaluate, referenced_checks
+from healer.playbook.scope import build_scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,16 +31,18 @@ def asked_for(condition: str, playbook: Playbook) -> tuple[CheckSpec, ...]:
     return tuple(spec for spec in playbook.diagnose if spec.id in names)
 
 
-async def see(playbook: Playbook, *, patient: Patient, scope: Scope, catalog: Catalog) -> Sight:
+async def see(playbook: Playbook, *, patient: Patient, catalog: Catalog, clock: Clock) -> Sight:
     """Look anew at what the condition speaks of, and evaluate it."""
-    until = playbook.verify.until
+    until, now = playbook.verify.until, clock.now()
+    scope = build_scope(patient.incident, patient.service, now=now)
     findings = await look(asked_for(until, playbook), patient=patient, scope=scope, catalog=catalog)
     unknown = [finding for finding in findings if not finding.known]
     if unknown:
         why = "; ".join(f"{finding.check} {finding.summary}" for finding in unknown)
         return Sight(holds=None, reason=why, findings=findings)
+    scope = build_scope(patient.incident, patient.service, now=now, findings=findings)
     try:
-        holds = evaluate(until, with_findings(scope, findings))
+        holds = evaluate(until, scope)
     except PermanentError as error:
         return Sight(holds=None, reason=str(error), findings=findings)
     seen = "; ".join(f"{finding.check}: {finding.summary}" for finding in findings)
@@ -46,34 +50,36 @@ async def see(playbook: Playbook, *, patient: Patient, scope: Scope, catalog: Ca
 
 
 async def watch(
-    playbook: Playbook, *, patient: Patient, scope: Scope, catalog: Catalog, clock: Clock
-) -> Verified:
+    playbook: Playbook,
+    *,
+    patient: Patient,
+    catalog: Catalog,
+    clock: Clock,
+    wanted: Callable[[], bool],
+) -> Verified | None:
     """Look every so often until the condition has held for `for_`, or the time is up.
 
     Time in which nothing could be seen does not count against the cure: an absent Prometheus is
-    not a failed remedy. The incident's own escalation bounds the wait.
+    not a failed remedy. The incident's own escalation bounds the wait. None: it is no longer
+    `wanted`, for an operator took over.
     """
     verify = playbook.verify
     left = verify.timeout
     held_since: datetime | None = None
-    while True:
+    while wanted():
         asked_at = clock.now()
-        sight = await see(playbook, patient=patient, scope=scope, catalog=catalog)
-        if sight.holds:
-            held_since = held_since or asked_at
-            if clock.now() - held_since >= verify.for_:
-                return _verdict(sight, healed=True, reason=f"{sight.reason}, for {verify.for_}")
-        elif sight.holds is not None:
-            held_since = None
+        sight = await see(playbook, patient=patient, catalog=catalog, clock=clock)
+        held_since = (held_since or asked_at) if sight.holds else None  # unseen is not held
+        if held_since and clock.now() - held_since >= verify.for_:
+            reason = f"{sight.reason}, for {format_duration(verify.for_)}"
+            return _verdict(sight, healed=True, reason=reason)
+        if left <= timedelta(0):
+            reason = f"not within {format_duration(verify.timeout)}: {sight.reason}"
+            return _verdict(sight, healed=False, reason=reason)
         await clock.sleep(_next_look(verify.every, held_since, verify.for_, clock))
         if sight.holds is not None:
             left -= clock.now() - asked_at
-        elif held_since is not None:
-            held_since = None  # unseen is not held
-        if left <= timedelta(0):
-            return _verdict(
-                sight, healed=False, reason=f"not within {verify.timeout}: {sight.reason}"
-            )
+    return None
 
 
 def _next_look(

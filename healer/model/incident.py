@@ -68,7 +68,10 @@ class Telling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One round of diagnosis and cure. A failed verification ends it and begins the next."""
+    """One round of diagnosis and cure. A failed verification ends it and begins the next.
+
+    `waited`: it was held or asked about since it last looked, so what it saw may be over.
+    """
 
     number: int = 1
     looked_at: datetime | None = None
@@ -76,6 +79,7 @@ class Run:
     chosen: Chosen | None = None
     before: Verified | None = None
     judged: Judged | None = None
+    waited: bool = False
     approved: Approved | None = None
     approved_for: str | None = None
     done: Mapping[StepId, Outcome] = field(default_factory=dict[StepId, Outcome])
@@ -167,7 +171,8 @@ class Incident:
             case Chosen() as event:
                 return replace(known, run=_chosen(self.run, event))
             case Judged() as event:
-                return replace(known, run=replace(self.run, judged=event))
+                waited = self.run.waited or event.decision is not Decision.ALLOW
+                return replace(known, run=replace(self.run, judged=event, waited=waited))
             case StepStarted() as event:
                 fresh = not event.dry_run and not self.run.acted
                 acted_at = (*self.acted_at, entry.at) if fresh else self.acted_at
@@ -219,7 +224,13 @@ def _started(run: Run, event: StepStarted) -> Run:
 def _looked(run: Run, at: datetime, event: Diagnosed) -> Run:
     """A new look undoes what was concluded from the old one; a person's approval stays."""
     return replace(
-        run, looked_at=at, findings=event.findings, before=None, chosen=None, judged=None
+        run,
+        looked_at=at,
+        findings=event.findings,
+        before=None,
+        chosen=None,
+        judged=None,
+        waited=False,
     )
 
 
