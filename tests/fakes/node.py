@@ -2,7 +2,7 @@
 
 import asyncio
 import textwrap
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ SERVER = """
 import http.server, os, pathlib, signal, sys
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        sick = pathlib.Path("/tmp/state", self.path.strip("/")).exists()
+        sick = pathlib.Path("/state", self.path.strip("/")).exists()
         self.send_response(503 if sick else 200)
         self.end_headers()
         self.wfile.write(b"hello")
@@ -64,11 +64,42 @@ class Lab:
         found: Object = self.container(name)["state"]["terminated"]
         return found
 
+    def delete(self, name: str = "web", *, grace: int = 5) -> None:
+        """Mark the pod as deleted, as an API server does."""
+
+        def mark(pod: Object) -> None:
+            pod["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+            pod["metadata"]["deletionGracePeriodSeconds"] = grace
+
+        self.cluster.update("pods", "test", name, mark)
+
+    async def gone(self, name: str = "web") -> None:
+        """Wait until the pod is no more."""
+        await self.cluster.until(lambda: self.cluster.get("pods", "test", name) is None)
+
+    def claim(self, name: str, size: str) -> None:
+        """Create a claim."""
+        spec = {
+            "accessModes": ["ReadWriteMany"],
+            "resources": {"requests": {"storage": size}},
+        }
+        self.create("persistentvolumeclaims", name, spec=spec)
+
+    def create(self, resource: str, name: str, **fields: Any) -> None:
+        """Create any object in the pods' namespace."""
+        self.cluster.create(resource, {"metadata": {"name": name, "namespace": "test"}, **fields})
+
     async def sh(self, script: str, *, name: str = "web") -> tuple[int, str]:
         """Run a script in the pod; its exit code and all it wrote."""
         process = await self.node.exec("test", name, ["sh", "-c", script])
         written = [data async for _, data in process.output()]
         return await process.wait(), b"".join(written).decode()
+
+    async def repeated(self, script: str, *, name: str = "web") -> AsyncIterator[str]:
+        """What a script writes, again and again for a while."""
+        async with asyncio.timeout(10):
+            while True:
+                yield (await self.sh(script, name=name))[1]
 
     async def logged(self, text: str, *, name: str = "web") -> None:
         """Wait until the container has written that."""
@@ -104,3 +135,15 @@ def shell(script: str, **parts: Any) -> dict[str, Any]:
 
 
 Start = Callable[..., AbstractAsyncContextManager[Lab]]
+
+
+def mounted(path: str, **source: Any) -> dict[str, Any]:
+    """The parts of a pod that has one volume at a path."""
+    part = source.pop("subPath", "")
+    mount = {"name": "volume", "mountPath": path} | ({"subPath": part} if part else {})
+    return {"volumes": [{"name": "volume", **source}], "volumeMounts": [mount]}
+
+
+def on_claim(name: str, path: str = "/mnt/ssd", **more: Any) -> dict[str, Any]:
+    """The parts of a pod that mounts a claim."""
+    return mounted(path, persistentVolumeClaim={"claimName": name}, **more)

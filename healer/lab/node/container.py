@@ -29,6 +29,7 @@ class Container:
         self.program: Program | None = None
         self._pod = pod
         self._ground = ground
+        self._sessions: list[Session] = []
         self._log = Log(
             folder=ground.logs / text(pod, "metadata", "uid") / spec["name"],
             limit=ground.settings.log_limit,
@@ -59,13 +60,15 @@ class Container:
             identity=self.view.identity,
         )
         self.view.ready = self.view.started = False
-        program.recipe.memory.remove()
+        self._clear(program)
 
     async def enter(self, argv: Sequence[str]) -> Session:
         """Start a command in the container; LookupError if it does not run."""
         if self.program is None or not self.program.running:
             raise LookupError(f"container {self.view.name} is not running")
-        return await enter(self.program, argv, holder=self._ground.holder)
+        session = await enter(self.program, argv, holder=self._ground.holder)
+        self._sessions = [*(other for other in self._sessions if other.alive), session]
+        return session
 
     async def run_inside(self, argv: Sequence[str]) -> int:
         """Run a command to its end and return its exit code; what it writes is dropped."""
@@ -84,10 +87,11 @@ class Container:
             await self.program.terminate(grace)
 
     async def kill(self) -> None:
-        """End it now, if it runs."""
-        if self.program is not None and self.program.running:
-            await self.program.kill()
-            self.program.recipe.memory.remove()
+        """End it now, if it runs, and whatever was started inside it."""
+        if self.program is not None:
+            if self.program.running:
+                await self.program.kill()
+            self._clear(self.program)
 
     def read_log(self, *, previous: bool, tail: int | None) -> bytes:
         """What this life wrote, or the one before."""
@@ -99,6 +103,12 @@ class Container:
     def bound_log(self) -> None:
         """Keep the log within its size."""
         self._log.bound(self.view.restarts)
+
+    def _clear(self, program: Program) -> None:
+        for session in self._sessions:
+            session.end()
+        self._sessions = []
+        program.recipe.memory.remove()
 
     # ------------------------------------------------------------------------------- the recipe
 

@@ -40,6 +40,7 @@ class Holder:
     def __init__(self, process: Process, *, base: Path, rootless: bool) -> None:
         self._process = process
         self._turn = asyncio.Lock()
+        self._number = 0
         self.base = base
         self.rootless = rootless
         self.pid = process.pid
@@ -77,26 +78,41 @@ class Holder:
         await self._ask(do="forget", group=group)
 
     async def _ask(self, **order: object) -> None:
+        self._number += 1
+        number = self._number
         async with self._turn:
-            piped(self._process.stdin).write(json.dumps(order).encode() + b"\n")
-            try:
-                answer = json.loads(await piped(self._process.stdout).readline() or b"null")
-            except ConnectionResetError:
-                answer = None
+            line = json.dumps(order | {"number": number}).encode()
+            piped(self._process.stdin).write(line + b"\n")
+            answer = await self._answer(number)
         if answer is None:
             raise HolderError("the process that owns the volumes of the node has ended")
         if "error" in answer:
             raise HolderError(str(answer["error"]))
 
+    async def _answer(self, number: int) -> Any:
+        """The answer to an order; those to orders that were cancelled meanwhile are passed over."""
+        with contextlib.suppress(ConnectionResetError):
+            while line := await piped(self._process.stdout).readline():
+                answer = json.loads(line)
+                if answer["number"] == number:
+                    return answer
+        return None
+
 
 @contextlib.asynccontextmanager
-async def holding(folder: Path, *, rootless: bool | None = None) -> AsyncGenerator[Holder]:
-    """Run a holder; without root by user namespaces, which is also what `rootless` asks for."""
+async def holding(
+    folder: Path, *, rootless: bool | None = None, cgroup: Path | None = None
+) -> AsyncGenerator[Holder]:
+    """Run a holder; without root by user namespaces, which is also what `rootless` asks for.
+
+    At its end it takes the `cgroup` of the lab with it.
+    """
     base = folder / "volumes"
     base.mkdir(parents=True)
     user = os.geteuid() != 0 if rootless is None else rootless
+    spec = {"base": str(base), "user": user, "cgroup": None if cgroup is None else str(cgroup)}
     process = await asyncio.create_subprocess_exec(
-        *command("hold", {"base": str(base), "user": user}),
+        *command("hold", spec),
         stdin=PIPE,
         stdout=PIPE,
         stderr=PIPE,

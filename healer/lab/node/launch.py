@@ -5,12 +5,14 @@ A script of its own that imports nothing but the standard library, for it must b
 thread. It prepares namespaces and mounts, then executes; it never talks to the API.
 """
 
+import contextlib
 import ctypes
 import errno
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,24 +144,37 @@ def hold(spec: dict[str, Any]) -> None:
     (base / "stage").mkdir()
     say({})
     for line in sys.stdin:
+        order = json.loads(line)
+        answer = {"number": order["number"]}
         try:
-            obey(json.loads(line), groups)
-            answer = {}
+            obey(order, groups)
         except OSError as error:
-            answer = {"error": str(error)}
+            answer["error"] = str(error)
         try:
             say(answer)
         except BrokenPipeError:
             break
-    for group in groups:
-        try:
-            os.killpg(group, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+    sweep(groups, spec["cgroup"])
     os._exit(0)
 
 
-def say(answer: dict[str, str]) -> None:
+def sweep(groups: set[int], cgroup: str | None) -> None:
+    """Kill what is left of the pods, and take their cgroups away as soon as they are empty."""
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    for _ in range(50):
+        if cgroup is None or not Path(cgroup).exists():
+            return
+        with contextlib.suppress(OSError):
+            for folder in Path(cgroup).iterdir():
+                if folder.is_dir():
+                    folder.rmdir()
+            Path(cgroup).rmdir()
+        time.sleep(0.05)
+
+
+def say(answer: dict[str, Any]) -> None:
     """One JSON line to the lab."""
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -185,21 +200,7 @@ def obey(order: dict[str, Any], groups: set[int]) -> None:
 
 
 def pod(spec: dict[str, Any]) -> None:
-    """Mount the volumes where the container wants them and become its program.
-
-    The lab reads from `started`: nothing, if all went well, for the descriptor closes on execution.
-    """
-    os.set_inheritable(spec["started"], False)  # noqa: FBT003 takes no keywords
-    try:
-        settle(spec)
-        become(spec)
-    except OSError as error:
-        os.write(spec["started"], str(error).encode())
-        raise
-
-
-def settle(spec: dict[str, Any]) -> None:
-    """Join the container's cgroups and give it mounts of its own."""
+    """Mount the volumes where the container wants them and become its program."""
     for path in spec["cgroups"]:
         Path(path).write_text(str(os.getpid()))
     join(spec["holder"], user=spec["user"])
@@ -208,6 +209,7 @@ def settle(spec: dict[str, Any]) -> None:
     for volume in sorted(spec["mounts"], key=lambda v: v["target"].count("/")):
         room.mount(volume)
     call("umount2", spec["base"].encode(), DETACH)
+    become(spec)
 
 
 def enter(spec: dict[str, Any]) -> None:
@@ -232,15 +234,20 @@ MODES: dict[str, Callable[[dict[str, Any]], None]] = {
 
 
 def main() -> None:
-    """launch.py MODE SPEC, the spec as JSON."""
+    """launch.py MODE SPEC, the spec as JSON.
+
+    The lab reads from `started`: nothing, if all went well, for the descriptor closes on execution.
+    """
+    spec = json.loads(sys.argv[2])
+    started = spec.get("started", 2)
     try:
-        MODES[sys.argv[1]](json.loads(sys.argv[2]))
-    except FileNotFoundError as error:
-        os.write(2, f"cannot start: {error}\n".encode())
-        os._exit(127)
+        os.set_inheritable(started, started == 2)
+        MODES[sys.argv[1]](spec)
     except OSError as error:
         os.write(2, f"cannot start: {error}\n".encode())
-        os._exit(128)
+        if started != 2:
+            os.write(started, str(error).encode())
+        os._exit(127 if isinstance(error, FileNotFoundError) else 128)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ raised by the size of what it mounts: a leak is killed later than on a real node
 """
 
 import contextlib
-import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,21 +58,10 @@ class MemoryTree:
         folder = self.folder / name if self.folder is not None and limit else None
         return Memory(folder=folder, limit=limit + sum(volumes))
 
-    def remove(self) -> None:
-        """Take away what this lab made."""
-        if self.folder is None:
-            return
-        for child in self.folder.iterdir():
-            if child.is_dir():
-                with contextlib.suppress(OSError):
-                    child.rmdir()
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
-
 
 def find(root: Path = ROOT) -> MemoryTree:
     """A tree of this lab's own, where cgroups (of either version) let this user make one."""
-    name = f"healer-lab-{os.getpid()}"
+    name = f"healer-lab-{secrets.token_hex(4)}"
     for parent in (root, root / "memory"):
         if not any((parent / f"memory.{file}").exists() for file in ("stat", "limit_in_bytes")):
             continue

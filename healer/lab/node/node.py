@@ -37,10 +37,11 @@ class ProcessNode:
         self._folder = folder
         self._rootless = rootless
         self._pods: dict[tuple[str, str], PodWorker] = {}
+        self._ground: Ground | None = None
 
     async def run(self) -> None:
         """Be the node, until cancelled; then end all pods at once."""
-        async with self._ground() as ground, asyncio.TaskGroup() as group:
+        async with self._prepared() as ground, asyncio.TaskGroup() as group:
             group.create_task(Heartbeat(ground, name=self.name).run())
             group.create_task(ground.claims.run())
             group.create_task(self._bound_logs())
@@ -59,6 +60,17 @@ class ProcessNode:
         """Start a command where the container lives (its mounts); LookupError if not running."""
         return await self._find(namespace, pod).main.enter(command)
 
+    def volume(self, namespace: str, claim: str) -> Path:
+        """The volume of a claim as this process reaches it: to fill it, or to break it.
+
+        LookupError while the node does not run or has not made the volume yet.
+        """
+        ground = self._ground
+        found = None if ground is None else ground.claims.outside(namespace, claim)
+        if found is None:
+            raise LookupError(f'claim "{claim}" of namespace {namespace} has no volume yet')
+        return found
+
     # ------------------------------------------------------------------------------------- pods
 
     def _follow(self, change: Change, start: Callable[[Object], PodWorker]) -> None:
@@ -75,6 +87,9 @@ class ProcessNode:
         if text(pod, "spec", "nodeName") != self.name:
             return
         if worker is None:
+            stored = self._cluster.get("pods", *key)
+            if stored is None or stored["metadata"]["uid"] != text(pod, "metadata", "uid"):
+                return  # an old line of the watch: the pod is gone by now
             worker = self._pods[key] = start(pod)
         if "deletionTimestamp" in mapping(pod, "metadata"):
             worker.end(float(pod["metadata"].get("deletionGracePeriodSeconds", 30)))
@@ -111,13 +126,13 @@ class ProcessNode:
                 worker.main.bound_log()
 
     @contextlib.asynccontextmanager
-    async def _ground(self) -> AsyncGenerator[Ground]:
+    async def _prepared(self) -> AsyncGenerator[Ground]:
         tree = memory.find()
         with tempfile.TemporaryDirectory(prefix="healer-lab-", dir=self._folder) as made:
             folder = Path(made).resolve()  # noqa: ASYNC240 a local folder, before anything runs
-            async with holding(folder, rootless=self._rootless) as holder:
+            async with holding(folder, rootless=self._rootless, cgroup=tree.folder) as holder:
                 try:
-                    yield Ground(
+                    self._ground = Ground(
                         cluster=self._cluster,
                         settings=self._settings,
                         holder=holder,
@@ -126,5 +141,6 @@ class ProcessNode:
                         memory=tree,
                         logs=folder / "logs",
                     )
+                    yield self._ground
                 finally:
-                    tree.remove()
+                    self._ground = None

@@ -49,7 +49,7 @@ class PodWorker:
 
     def refresh(self) -> None:
         """A ConfigMap or Secret has changed: let the files follow, if they are there at all."""
-        with contextlib.suppress(UnresolvedError):
+        with contextlib.suppress(UnresolvedError, OSError):
             self._volumes.refresh()
 
     async def run(self) -> None:
@@ -72,6 +72,8 @@ class PodWorker:
         self._pod["status"] = mapping(self._pod, "status") | {"podIP": self._view.address}
         self._voice.publish()
         await self._persist(self.main, self._volumes.make)
+        if self._init:
+            self.main.view.state = waiting("PodInitializing")
         for container in self._init:
             if not await self._initialise(container):
                 self._finish("Failed")
@@ -119,7 +121,6 @@ class PodWorker:
     def _probing(self, container: Container) -> Probing:
         return Probing(
             container=container,
-            pod=self._pod,
             address=self._view.address,
             grace=float(self._pod["spec"].get("terminationGracePeriodSeconds", 30)),
             voice=self._voice,
@@ -132,7 +133,7 @@ class PodWorker:
                 return await act()
             except ImageError as error:
                 state, reason, message = "ImagePullBackOff", "Failed", str(error)
-            except (UnresolvedError, HolderError, OSError) as error:
+            except (UnresolvedError, HolderError, OSError, ValueError, KeyError) as error:
                 making = self._view.initialized or container is not self.main
                 state = "CreateContainerConfigError" if making else "ContainerCreating"
                 reason, message = "Failed" if making else "FailedMount", str(error)

@@ -38,7 +38,7 @@ class Probe:
                 return await self._ask(address, inside)
         except TimeoutError:
             return f"timed out after {self.timeout:g} s"
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, LookupError, ValueError) as error:
             return str(error) or type(error).__name__
 
     async def _ask(self, address: str, inside: Inside) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-from healer.lab.contract import Object
 from healer.lab.node import probe
 from healer.lab.node.container import Container
 from healer.lab.node.probe import Probe, Tally
@@ -15,7 +14,6 @@ class Probing:
     """Runs the probes of one life of a container."""
 
     container: Container
-    pod: Object
     address: str
     grace: float
     voice: Voice

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +36,7 @@ class Program:
         self._holder = holder
         self.recipe = recipe
         self.pid = process.pid
+        self._cleared = False
 
     @property
     def running(self) -> bool:
@@ -50,9 +51,11 @@ class Program:
     async def wait(self) -> int:
         """Its exit status: -n for signal n. Whatever it left behind is killed."""
         code = await self._process.wait()
-        self._signal_all(signal.SIGKILL)
-        with contextlib.suppress(HolderError):
-            await self._holder.forget(self.pid)
+        if not self._cleared:
+            self._cleared = True  # once: the number may soon belong to another group
+            self._signal_all(signal.SIGKILL)
+            with contextlib.suppress(HolderError):
+                await self._holder.forget(self.pid)
         return code
 
     async def terminate(self, grace: float) -> int:
@@ -67,7 +70,8 @@ class Program:
 
     async def kill(self) -> int:
         """End it now."""
-        self._signal_all(signal.SIGKILL)
+        if self.running:
+            self._signal_all(signal.SIGKILL)
         return await self.wait()
 
     def _signal_all(self, number: int) -> None:
@@ -76,8 +80,7 @@ class Program:
 
 
 async def start(recipe: Recipe, *, holder: Holder, log: int) -> Program:
-    """Start a container's program and wait until it is itself; `log` takes what it writes."""
-    started, told = os.pipe()
+    """Start a container's program; `log` is a descriptor that takes what it writes."""
     spec = {
         "holder": holder.pid,
         "user": holder.rootless,
@@ -87,28 +90,45 @@ async def start(recipe: Recipe, *, holder: Holder, log: int) -> Program:
         "argv": list(recipe.argv),
         "folder": recipe.folder,
         "parent": os.getpid(),
-        "started": told,
     }
+    process, problem = await launch(
+        "pod", spec, holder=holder, environment=recipe.environment, output=log
+    )
+    return Program(process, holder=holder, recipe=recipe, problem=problem)
+
+
+async def launch(
+    mode: str,
+    spec: dict[str, Any],
+    *,
+    holder: Holder,
+    environment: Mapping[str, str],
+    output: int,
+) -> tuple[Process, str]:
+    """Start the launcher and wait until it has become the program, or why it could not."""
+    started, told = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            *command("pod", spec),
-            stdin=DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=dict(recipe.environment),
+            *command(mode, spec | {"started": told}),
+            stdin=PIPE if output == PIPE else DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
             start_new_session=True,
             pass_fds=(told,),
         )
+    except BaseException:
+        os.close(started)
+        raise
     finally:
         os.close(told)
     try:
         await holder.watch(process.pid)
-        problem = await _read(started)
+        return process, await _read(started)
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         raise
-    return Program(process, holder=holder, recipe=recipe, problem=problem)
 
 
 async def _read(descriptor: int) -> str:

@@ -8,8 +8,8 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from typing import Literal
 
-from healer.lab.node.holder import Holder, HolderError, command, piped
-from healer.lab.node.program import Program
+from healer.lab.node.holder import Holder, HolderError, piped
+from healer.lab.node.program import Program, launch
 
 Piece = tuple[Literal[1, 2], bytes]
 
@@ -20,6 +20,12 @@ class Session:
     def __init__(self, process: Process, *, holder: Holder) -> None:
         self._process = process
         self._holder = holder
+        self._left = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything of it is left."""
+        return not self._left
 
     async def write(self, data: bytes) -> None:
         """Feed its stdin; b'' closes it."""
@@ -50,15 +56,29 @@ class Session:
     async def wait(self) -> int:
         """Its exit code; 128 + n for signal n."""
         code = await self._process.wait()
-        with contextlib.suppress(HolderError):
-            await self._holder.forget(self._process.pid)
+        if not self._left and not self._signal(0):
+            self._left = True
+            with contextlib.suppress(HolderError):
+                await self._holder.forget(self._process.pid)
         return code if code >= 0 else 128 - code
 
     async def kill(self) -> None:
         """End it with all it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.end()
         await self.wait()
+
+    def end(self) -> None:
+        """The same, without waiting: what the end of the container does to it."""
+        if not self._left:
+            self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> bool:
+        """Signal all that is left of it; whether there was anything."""
+        try:
+            os.killpg(self._process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
 
 
 async def _pump(
@@ -78,13 +98,6 @@ async def enter(program: Program, argv: Sequence[str], *, holder: Holder) -> Ses
         "folder": program.recipe.folder,
         "parent": os.getpid(),
     }
-    process = await asyncio.create_subprocess_exec(
-        *command("enter", spec),
-        stdin=PIPE,
-        stdout=PIPE,
-        stderr=PIPE,
-        env=dict(program.recipe.environment),
-        start_new_session=True,
-    )
-    await holder.watch(process.pid)
+    environment = program.recipe.environment
+    process, _ = await launch("enter", spec, holder=holder, environment=environment, output=PIPE)
     return Session(process, holder=holder)

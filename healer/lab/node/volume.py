@@ -60,7 +60,7 @@ class Volumes:
             part = text(mount, "subPath")
             found.append(
                 {
-                    "source": str(Path(source) / part),
+                    "source": self._part(source, part) if part else source,
                     "target": mount["mountPath"],
                     "readonly": readonly or bool(mount.get("readOnly")),
                 }
@@ -74,6 +74,15 @@ class Volumes:
             if "emptyDir" in volume and (self.holder.outside / path).exists():
                 await self.holder.unmount(path)
         shutil.rmtree(self.holder.outside / self._folder, ignore_errors=True)
+
+    def _part(self, source: str, part: str) -> str:
+        """A subPath; as a folder it is made on first use, where the volume can hold one."""
+        found = Path(source) / part
+        if found.is_relative_to(self.holder.base):
+            outside = self.holder.outside / found.relative_to(self.holder.base)
+            if not outside.exists():
+                outside.mkdir(parents=True)
+        return str(found)
 
     def _source(self, volume: Object) -> tuple[str, bool]:
         if claim := mapping(volume, "persistentVolumeClaim"):

@@ -1,12 +1,11 @@
 """The node with real processes: starting, ending, volumes, exec, logs."""
 
 import asyncio
-from typing import Any
 
 import aiohttp
 import pytest
 
-from tests.fakes.node import Lab, Start, shell
+from tests.fakes.node import Lab, Start, on_claim, shell
 
 
 async def test_a_pod_is_a_process_that_answers_on_its_own_address(lab: Lab) -> None:
@@ -33,7 +32,7 @@ async def test_a_pod_is_a_process_that_answers_on_its_own_address(lab: Lab) -> N
 
 
 async def test_a_volume_of_the_claims_size_is_really_full_and_really_grows(lab: Lab) -> None:
-    claim(lab, "ssd", "1Mi")
+    lab.claim("ssd", "1Mi")
     lab.run(**on_claim("ssd"))
     await lab.running()
     code, written = await lab.sh("dd if=/dev/zero of=/mnt/ssd/big bs=1M count=2")
@@ -53,7 +52,7 @@ async def test_a_volume_of_the_claims_size_is_really_full_and_really_grows(lab: 
 @pytest.mark.parametrize("rootless", [False, True])
 async def test_a_claim_is_shared_by_pods_and_outlives_them(start: Start, rootless: bool) -> None:
     async with start(rootless=rootless) as lab:
-        claim(lab, "shared", "1Mi")
+        lab.claim("shared", "1Mi")
         lab.run("writer", **on_claim("shared"))
         lab.run("reader", **on_claim("shared"))
         await lab.running("writer")
@@ -105,42 +104,11 @@ async def test_deletion_asks_first_and_kills_when_the_grace_is_over(lab: Lab) ->
     lab.run(**shell(stubborn, restartPolicy="Always"))
     await lab.running()
     await lab.logged("up\n")
-    mark_deleted(lab, "web", grace=1)
-    await lab.cluster.until(lambda: lab.cluster.get("pods", "test", "web") is None)
+    lab.delete(grace=1)
+    await lab.gone()
     assert "Killing" in lab.cluster.reasons("web")
-
-
-def claim(lab: Lab, name: str, size: str) -> None:
-    lab.cluster.create(
-        "persistentvolumeclaims",
-        {
-            "metadata": {"name": name, "namespace": "test"},
-            "spec": {
-                "accessModes": ["ReadWriteMany"],
-                "resources": {"requests": {"storage": size}},
-            },
-        },
-    )
 
 
 def capacity(lab: Lab, name: str) -> str:
     found = lab.cluster.get("persistentvolumeclaims", "test", name) or {}
     return str(found.get("status", {}).get("capacity", {}).get("storage"))
-
-
-def on_claim(name: str) -> dict[str, Any]:
-    return {
-        "volumes": [{"name": "ssd", "persistentVolumeClaim": {"claimName": name}}],
-        "volumeMounts": [{"name": "ssd", "mountPath": "/mnt/ssd"}],
-    }
-
-
-def mark_deleted(lab: Lab, name: str, *, grace: int) -> None:
-    lab.cluster.update(
-        "pods",
-        "test",
-        name,
-        lambda pod: pod["metadata"].update(
-            deletionTimestamp="2030-01-01T00:00:00Z", deletionGracePeriodSeconds=grace
-        ),
-    )
