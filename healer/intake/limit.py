@@ -10,7 +10,10 @@ MEBIBYTE = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of the edge. `idle` also bounds how long a client may take over its headers."""
+    """Bounds of the edge. `idle` also bounds how long a client may take over its headers.
+
+    aiohttp spends `shutdown` twice: first it waits for requests under way, then it cancels them.
+    """
 
     body: int = 8 * MEBIBYTE
     requests: int = 256
@@ -21,6 +24,7 @@ class Limits:
     idle: timedelta = timedelta(seconds=30)
     handshake: timedelta = timedelta(seconds=10)
     retry_after: timedelta = timedelta(seconds=5)
+    shutdown: timedelta = timedelta(seconds=5)
 
 
 class FullError(Exception):

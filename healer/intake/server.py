@@ -28,7 +28,6 @@ _REFUSAL = (
 )
 _HEADERS = 64
 _LINGER = 2.0
-_SHUTDOWN = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,7 @@ async def listen(
         lingering_time=_LINGER,
         max_headers=_HEADERS,
         auto_decompress=False,  # `unpack` does it, within bounds
-        shutdown_timeout=_SHUTDOWN,
+        shutdown_timeout=limits.shutdown.total_seconds(),
     )
     await runner.setup()
     try:

@@ -394,6 +394,22 @@ async def test_a_delivery_under_way_is_answered_when_the_edge_ends() -> None:
         assert await task == 200
 
 
+async def test_a_delivery_that_does_not_end_is_cut_off_unanswered_when_the_edge_ends() -> None:
+    limits = Limits(shutdown=timedelta(milliseconds=100))
+    desk, made = FakeDesk(), edge_of(limits=limits)
+    desk.hold = asyncio.Event()
+    content = orjson.dumps(delivery("A"))
+    async with asyncio.timeout(5):
+        app = application(replace(made, desk=desk))
+        async with listen(app, host="127.0.0.1", port=0, limits=limits) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(HEAD + b"Content-Length: %d\r\n\r\n" % len(content) + content)
+            await until(lambda: desk.waiting == 1)
+        assert await reader.read() == b""
+    writer.close()
+    assert desk.received == []
+
+
 async def status_of(request: AbstractAsyncContextManager[aiohttp.ClientResponse]) -> int:
     async with request as response:
         return response.status
