@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import click
@@ -36,7 +37,7 @@ def list_(remote: Remote, state: str | None, service: str, limit: int, output: s
 
 @incident.command()
 @click.argument("id")
-@click.option("--follow", "-f", is_flag=True, help="Go on until the incident is over.")
+@click.option("--follow", "-f", is_flag=True, help="Go on until the incident is closed.")
 @output_option
 @connected
 def show(remote: Remote, id: str, follow: bool, output: str) -> None:  # noqa: A002 - as the user says
@@ -154,11 +155,13 @@ def _follow(remote: Remote, known: Document, entries: list[Document], output: st
     printer = TimelinePrinter(width=terminal_width())
     if output == "table":
         click.echo(f"{_header(known)}\n\n{printer.head()}")
-    for entry in entries:
-        _print_entry(entry, printer, output)
     after = int(entries[-1]["seq"]) if entries else 0
-    for entry in remote.events(incident_path(str(known["id"]), "/timeline"), after=after):
+    for entry in chain(
+        entries, remote.events(incident_path(str(known["id"]), "/timeline"), after=after)
+    ):
         _print_entry(entry, printer, output)
+        if entry["event"]["type"] == "Closed":
+            return  # only notices may follow, and a channel that is away must not keep us
 
 
 def _print_entry(entry: Document, printer: TimelinePrinter, output: str) -> None:

@@ -35,6 +35,7 @@ class FakeDesk:
     """One incident an alert name; an alert without a `service` label is nobody's.
 
     `broken` is raised by every call that would write; while `hold` is set, `accept` waits for it.
+    `waiting` deliveries and `readers` of streams wait at this moment.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class FakeDesk:
         self.broken: HealerError | Exception | None = None
         self.hold: asyncio.Event | None = None
         self.waiting = 0
+        self.readers = 0
         self.unready = ""
         self._pauses: dict[str, Paused] = {}
         self._news = asyncio.Condition()
@@ -127,11 +129,14 @@ class FakeDesk:
         return self.unready
 
     async def changed(self, incident: IncidentId, *, after: int, timeout: timedelta) -> None:
+        self.readers += 1
         try:
             async with asyncio.timeout(timeout.total_seconds()), self._news:
                 await self._news.wait_for(lambda: len(self.timelines.get(incident, ())) > after)
         except TimeoutError:
             return
+        finally:
+            self.readers -= 1
 
     async def add(self, incident: IncidentId, event: Event) -> Entry:
         """Append one line, as the engine would."""
