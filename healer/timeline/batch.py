@@ -29,8 +29,8 @@ INSERT INTO incident (key, id, opened, closed, archived)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)
 """
 _ENTRY = "INSERT INTO entry (position, incident, seq, at, event) VALUES "
-_ROWS = (128, 16, 1)
-"""Rows per statement: few sizes, so that the statements stay prepared."""
+_ROWS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows per statement: few sizes, so that statements stay prepared, and few steps for any number."""
 
 Row = tuple[int, str, int, int, bytes]
 

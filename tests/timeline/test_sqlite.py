@@ -213,6 +213,20 @@ async def test_a_full_disk_is_an_error_until_there_is_room_again(path: Path) -> 
     assert intact(path)
 
 
+async def test_an_error_within_a_transaction_leaves_nothing_behind(
+    path: Path, timeline: SqliteTimeline
+) -> None:
+    with closing(sqlite3.connect(path)) as other:
+        other.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON incident BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        with pytest.raises(TimelineError, match="could not be written: no"):
+            await timeline.append([line("a"), line("b", 0, Opened(key=KEY, severity="P1"))])
+        other.execute("DROP TRIGGER no_room")
+    assert list(await timeline.follow(after=0)) == []
+    assert await timeline.append([line("a"), line("b", 0, Opened(key=KEY, severity="P1"))])
+
+
 async def test_what_was_acknowledged_survives_kill_9(path: Path) -> None:
     chance = random.Random(9)
     heads: dict[str, int] = {}

@@ -1,0 +1,77 @@
+"""One measurement: a fresh server, a warm-up, then the load, in processes of their own."""
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from bench.target import Running, Target, process, usage
+
+_WARM_UP = 2**31
+"""Its alerts are others than those that count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What is sent: alerts per POST, and how many POSTs are under way at once."""
+
+    alerts: int
+    connections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """What was measured. Times in seconds; `cpu` is the server's, `load` the generator's."""
+
+    target: str
+    shape: Shape
+    requests: int
+    refused: int
+    rate: float
+    p50: float
+    p99: float
+    seconds: float
+    cpu: float
+    load: float
+    peak: int
+
+
+async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path) -> Figure:
+    """Start the target in a new folder below `folder`, and press it for that long."""
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        async with target.start(Path(place)) as running:
+            await _load(running, shape, seconds=min(1.0, seconds), first=_WARM_UP)
+            before = usage(running.pid)
+            said = await _load(running, shape, seconds=seconds)
+            after = usage(running.pid)
+    statuses = cast("dict[str, int]", said["statuses"])
+    number = cast("dict[str, float]", said)
+    return Figure(
+        target=target.name,
+        shape=shape,
+        requests=statuses.get("200", 0),
+        refused=sum(statuses.values()) - statuses.get("200", 0),
+        rate=number["rate"],
+        p50=number["p50"] or float("nan"),
+        p99=number["p99"] or float("nan"),
+        seconds=number["seconds"],
+        cpu=after.cpu - before.cpu,
+        load=number["cpu"],
+        peak=after.peak,
+    )
+
+
+async def _load(
+    running: Running, shape: Shape, *, seconds: float, first: int = 0
+) -> dict[str, object]:
+    bounds = (f"--alerts={shape.alerts}", f"--connections={shape.connections}")
+    span = (f"--seconds={seconds}", f"--first={first}")
+    async with process(
+        "-m", "bench.load", running.url, *bounds, *span, *running.arguments
+    ) as generator:
+        said, _ = await generator.communicate()
+    if generator.returncode:
+        message = f"the load generator ended with {generator.returncode}"
+        raise RuntimeError(message)
+    return cast("dict[str, object]", json.loads(said))

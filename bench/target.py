@@ -1,0 +1,80 @@
+"""What is measured: a server in a process of its own, where it listens, and what it used."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that answers at `url` now. `arguments` are what the generator needs beside it."""
+
+    url: str
+    pid: int
+    arguments: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A server by name, started on a fresh folder for every measurement."""
+
+    name: str
+    start: Callable[[Path], AbstractAsyncContextManager[Running]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a process has used so far: seconds of CPU, and the most memory it ever held."""
+
+    cpu: float
+    peak: int
+
+
+def usage(pid: int) -> Usage:
+    """As the kernel tells in /proc."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    return Usage(cpu=(int(fields[11]) + int(fields[12])) / _TICKS, peak=peak)
+
+
+@asynccontextmanager
+async def process(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Python with these arguments; ended, whatever happens."""
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, *command, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(10):
+                    await started.wait()
+            except TimeoutError:
+                started.kill()
+                await started.wait()
+
+
+@asynccontextmanager
+async def floor(folder: Path) -> AsyncGenerator[Running]:
+    """The plainest server."""
+    async with process("-m", "bench.floor", str(folder / "floor.db")) as server:
+        if server.stdout is None:
+            message = "the floor has no output"
+            raise RuntimeError(message)
+        async with asyncio.timeout(20):
+            port = int(await server.stdout.readline())
+        yield Running(url=f"http://127.0.0.1:{port}/", pid=server.pid)
+
+
+TARGETS = (Target(name="floor", start=floor),)
+"""In the order of the table; ratios are taken to the first."""
