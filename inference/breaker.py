@@ -83,10 +83,15 @@ class Breaker:
                 return True
             return False
 
-    def succeed(self, seconds: float) -> None:
-        """The call came back; if it was slow that is a failure all the same."""
+    def succeed(self, seconds: float, *, proves: bool = True) -> None:
+        """The call came back; if it was slow that is a failure all the same.
+
+        Some calls prove nothing by coming back: a full disk reads well.
+        """
         if seconds > self._slow:
             self.fail(f"slow call: {seconds:.2f} s")
+            return
+        if not proves:
             return
         with self._lock:
             self._failures = 0
@@ -101,6 +106,13 @@ class Breaker:
             self._last_error = error
             again = self._state is Circuit.HALF_OPEN
             if again or (self._state is Circuit.CLOSED and self._failures >= self._limit):
+                self._open()
+
+    def trip(self, error: str) -> None:
+        """Open at once: there is no need to count."""
+        with self._lock:
+            self._last_error = error
+            if self._state is not Circuit.OPEN:
                 self._open()
 
     def reset(self) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ class PrefixCache:
         """Begin, once a model is there to make pages and to name them."""
         self._codec, self._digest = codec, digest
         if self._ssd is not None:
-            self._ssd.call(self._prepare).add_done_callback(outcome_of)
+            self._ssd.write(self._prepare).add_done_callback(outcome_of)
 
     async def find(self, prompt: list[int]) -> list[Page]:
         """The cached beginning of this prompt, always short of its last token."""
@@ -76,21 +77,22 @@ class PrefixCache:
         if self._codec is None or not keys:
             return []
         pages = self._find_in_ram(keys)
-        if len(pages) < len(keys) and self._ssd is not None:
+        if len(pages) < len(keys) and self._ssd is not None and self._ssd.usable:
             pages += await self._find_on_ssd(self._ssd, self._codec, keys[len(pages) :])
         self._recent.append(bool(pages))
         return pages
 
-    def keep(self, prompt: list[int], pages: list[Page]) -> None:
+    def keep(self, prompt: list[int], page_at: Callable[[int], Page]) -> None:
         """Remember the pages of a prefilled prompt. Called by the decode thread: never waits."""
-        for key, page in zip(self._keys(prompt), pages, strict=False):
+        for number, key in enumerate(self._keys(prompt)):
             with self._lock:
                 known = key in self._ram
             if known:
                 continue
+            page = page_at(number)
             self._put(key, page)
             if self._ssd is not None and self._codec is not None:
-                self._ssd.call(_writing(self._ssd.root / "cache", key, self._codec, page))\
+                self._ssd.write(_writing(self._ssd.root / "cache", key, self._codec, page))\
                     .add_done_callback(outcome_of)  # fmt: skip
 
     def squeeze(self, *, on: bool) -> None:
@@ -129,7 +131,7 @@ class PrefixCache:
 
     async def _find_on_ssd(self, ssd: Ssd, codec: Codec, keys: list[str]) -> list[Page]:
         folder = ssd.root / "cache"
-        future: Future[list[Page]] = ssd.call(lambda: _read(folder, codec, keys))
+        future: Future[list[Page]] = ssd.read(lambda: _read(folder, codec, keys))
         try:
             async with asyncio.timeout(self._read_timeout):
                 pages = await asyncio.wrap_future(future)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from inference import memory
 from inference.health import GB
 from inference.parts import Parts
 from inference.ssd import Ssd
@@ -29,6 +30,7 @@ def register(parts: Parts) -> None:
         "0 normal, 1 degraded, 2 aggressive eviction, 3 emergency",
         lambda: parts.health.degradation.now.mode.value,
     )
+    metrics.gauge("process_resident_memory_bytes", "Memory of this process", memory.used_bytes)
     _health(parts)
     if parts.ssd is not None:
         _ssd(parts, parts.ssd)

@@ -13,11 +13,37 @@ def used_bytes() -> int:
 
 
 def limit_bytes(configured_gb: float) -> int | None:
-    """The configured limit, else that of the cgroup, else none."""
+    """The configured limit, else the tightest of the cgroups this process is in, else none."""
     if configured_gb > 0:
         return int(configured_gb * 1e9)
     try:
-        text = (_CGROUP / "memory.max").read_text(encoding="ascii").strip()
+        groups = Path("/proc/self/cgroup").read_text(encoding="ascii")
     except OSError:
         return None
-    return int(text) if text.isdigit() else None
+    limits = [limit for path in cgroup_files(groups) if (limit := _read(_CGROUP / path))]
+    return min(limits, default=None)
+
+
+def cgroup_files(groups: str) -> list[str]:
+    """Files, below the cgroup mount, that may hold the limit: of the group and of its parents."""
+    files: list[str] = []
+    for line in groups.splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":
+            root, name = "", "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = "memory/", "memory.limit_in_bytes"
+        else:
+            continue
+        parts = [part for part in path.split("/") if part and part != ".."]
+        files += [root + "/".join([*parts[:n], name]) for n in range(len(parts), -1, -1)]
+    return files
+
+
+def _read(path: Path) -> int | None:
+    try:
+        text = path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    # The first version of cgroups writes "no limit" as a number near 2^63.
+    return int(text) if text.isdigit() and int(text) < 2**60 else None

@@ -11,6 +11,9 @@ from prometheus_client.registry import Collector
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120)
 
+# How torch, the CUDA driver, the C library and Python put it.
+_MEMORY_WORDS = ("out of memory", "allocate memory", "memoryerror")
+
 
 class Metrics:
     """Counters and histograms to add to, and gauges that ask."""
@@ -43,7 +46,7 @@ class Metrics:
             ),
             self.queue_time: self._histogram("vllm:request_queue_time_seconds", "As vLLM names it"),
         }
-        for category in ("ssd", "overload", "engine", "oom", "cuda", "timeout", "config"):
+        for category in ("ssd", "overload", "engine", "oom", "cuda", "config"):
             self.errors.labels(category=category)
         for status in ("success", "error", "rejected", "cancelled", "invalid"):
             self.requests.labels(status=status)
@@ -99,6 +102,6 @@ class _Kept(Collector):
 def category_of(error: str) -> str:
     """The category that an engine's error is counted under, by what the libraries say."""
     lowered = error.lower()
-    if "out of memory" in lowered or "cannot allocate memory" in lowered:
+    if any(word in lowered for word in _MEMORY_WORDS):
         return "oom"
     return "cuda" if "cuda" in lowered else "engine"

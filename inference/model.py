@@ -61,7 +61,7 @@ def load(
     threads: int,
     chunk: int,
     page_tokens: int,
-    keep: Callable[[Sequence, list[Page]], None],
+    keep: Callable[[Sequence, Callable[[int], Page]], None],
 ) -> Loaded:
     """Load the model in this thread; `keep` is given the pages of every prefilled prompt."""
     if not (folder / "config.json").is_file():

@@ -9,6 +9,7 @@ does not.
 
 import json
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from safetensors.torch import load, save
@@ -21,15 +22,19 @@ class CorruptPageError(Exception):
     """A cache file whose content is not what was written."""
 
 
-def pages_of(layers: Page, page_tokens: int) -> list[Page]:
-    """The full pages of a prefilled prompt, copied off the running cache."""
-    count = int(layers[0][0].shape[-2]) // page_tokens
-    spans = [(n * page_tokens, (n + 1) * page_tokens) for n in range(count)]
-    return [
-        [(k[..., a:b, :].detach().cpu().clone(), v[..., a:b, :].detach().cpu().clone())
-         for k, v in layers]
-        for a, b in spans
-    ]  # fmt: skip
+def pages_of(layers: Page, page_tokens: int) -> Callable[[int], Page]:
+    """Gives the n-th page of a prefilled prompt, copied off the running cache when asked for."""
+
+    def page(number: int) -> Page:
+        start, end = number * page_tokens, (number + 1) * page_tokens
+        return [(_copy(keys[..., start:end, :]), _copy(values[..., start:end, :]))
+                for keys, values in layers]  # fmt: skip
+
+    return page
+
+
+def _copy(tensor: Any) -> Any:
+    return tensor.detach().to("cpu", copy=True).contiguous()
 
 
 class TensorCodec:

@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from inference.breaker import Breaker
+from inference.breaker import Breaker, Circuit
 
 log = logging.getLogger("inference.ssd")
 T = TypeVar("T")
 
-_BACKLOG = 256
+_BACKLOG = 64
 _WINDOW_SECONDS = 60.0
 _STUCK_SECONDS = 10.0
+_FAST_FAILING = "circuit open: fast-failing requests"
 
 
 class SsdUnavailableError(Exception):
@@ -56,14 +57,31 @@ class Ssd:
         self._outcomes: deque[tuple[float, bool]] = deque(maxlen=10_000)
         self._busy_since: float | None = None
         self._reported: float | None = None
+        self._told = float("-inf")
         self._space: Space | None = None
         self.last_error = ""
         self._thread = threading.Thread(target=self._run, name="ssd-io", daemon=True)
         self._thread.start()
 
-    def call(self, operation: Callable[[], T]) -> Future[T]:
-        """Do this on the I/O thread if the circuit allows it; its outcome counts."""
-        return self._enqueue(lambda: self._guarded(operation))
+    def write(self, operation: Callable[[], T]) -> Future[T]:
+        """Do this on the I/O thread if the circuit allows it; its outcome counts both ways."""
+
+        def guarded() -> T:
+            if not self.breaker.acquire():
+                raise SsdUnavailableError(_FAST_FAILING)
+            return self._measured(operation, counts=True)
+
+        return self._enqueue(guarded)
+
+    def read(self, operation: Callable[[], T]) -> Future[T]:
+        """Do this on the I/O thread while the circuit is closed; only a failure of it counts."""
+
+        def guarded() -> T:
+            if not self.usable:
+                raise SsdUnavailableError(_FAST_FAILING)
+            return self._measured(operation, counts=True, proves=False)
+
+        return self._enqueue(guarded)
 
     def direct(self, operation: Callable[[], T]) -> Future[T]:
         """Do this on the I/O thread whatever the circuit says (an operator's cleaning)."""
@@ -81,6 +99,11 @@ class Ssd:
         """Bytes as of the last operation; None when the volume could not tell."""
         return self._space
 
+    @property
+    def usable(self) -> bool:
+        """Worth reading from; an open circuit is tried by writing, not by requests that wait."""
+        return self.breaker.state is Circuit.CLOSED
+
     def error_rate(self) -> float:
         """Share of the last minute's operations that failed."""
         since = self._clock() - _WINDOW_SECONDS
@@ -93,13 +116,15 @@ class Ssd:
         return 0.0 if since is None else self._clock() - since
 
     def watch(self) -> None:
-        """An operation that never comes back tells nothing: count it as failed while it hangs."""
+        """An operation that never comes back tells nothing: while it hangs, open the circuit."""
         since = self._busy_since
         if since is None or since == self._reported:
             return
         if self._clock() - since > _STUCK_SECONDS:
             self._reported = since
-            self._note(TimeoutError("an SSD operation does not come back"), counts=True)
+            error = TimeoutError("an SSD operation does not come back")
+            self._note(error, counts=False)
+            self.breaker.trip(str(error))
 
     def close(self, timeout: float) -> None:
         """End the thread; a hung one is left behind."""
@@ -146,13 +171,7 @@ class Ssd:
             free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize
         )
 
-    def _guarded(self, operation: Callable[[], T]) -> T:
-        if not self.breaker.acquire():
-            msg = "circuit open: fast-failing"
-            raise SsdUnavailableError(msg)
-        return self._measured(operation, counts=True)
-
-    def _measured(self, operation: Callable[[], T], *, counts: bool) -> T:
+    def _measured(self, operation: Callable[[], T], *, counts: bool, proves: bool = True) -> T:
         started = self._clock()
         try:
             result = operation()
@@ -161,14 +180,18 @@ class Ssd:
             raise
         self._outcomes.append((self._clock(), False))
         if counts:
-            self.breaker.succeed(self._clock() - started)
+            self.breaker.succeed(self._clock() - started, proves=proves)
         return result
 
     def _note(self, error: Exception, *, counts: bool) -> None:
         self._outcomes.append((self._clock(), True))
         self.last_error = str(error)
         self._failed(error)
-        log.error("SSD I/O error: %s. Falling back to RAM", error, extra={"event": "ssd_io_error"})
+        # A full disk under load must not become a flood of log lines.
+        if self._clock() - self._told >= 1:
+            self._told = self._clock()
+            told = {"event": "ssd_io_error", "error_rate": round(self.error_rate(), 4)}
+            log.error("SSD I/O error: %s. Falling back to RAM", error, extra=told)
         if counts:
             self.breaker.fail(str(error))
 

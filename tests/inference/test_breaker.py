@@ -46,6 +46,16 @@ def test_a_slow_call_counts_as_a_failure() -> None:
     assert breaker.status().state is Circuit.OPEN
 
 
+def test_a_call_that_proves_nothing_does_not_make_up_for_failures_but_may_be_slow() -> None:
+    breaker = _breaker(HandClock())
+    for _ in range(2):
+        breaker.fail("No space left on device")
+        breaker.succeed(0.1, proves=False)
+    assert breaker.status().state is Circuit.CLOSED
+    breaker.succeed(2.5, proves=False)
+    assert breaker.status().state is Circuit.OPEN
+
+
 def test_an_open_circuit_lets_one_call_try_when_its_time_has_come() -> None:
     clock = HandClock()
     breaker = _opened(clock)

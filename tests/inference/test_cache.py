@@ -1,7 +1,9 @@
 """The prefix cache: found in RAM and on the SSD, and what a bad file or a full disk does to it."""
 
 import asyncio
+import errno
 import os
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +26,15 @@ class Numbers:
         return len(self.text)
 
 
+@dataclass
 class TextCodec:
-    """Pages as text."""
+    """Pages as text; nothing can be written while the disk is full."""
+
+    full: bool = False
 
     def encode(self, page: Page) -> bytes:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return str(page[0][0].text).encode()
 
     def decode(self, data: bytes) -> Page:
@@ -49,7 +56,8 @@ class Bench:
         self.breaker = Breaker(failures=3, retry_seconds=30, slow_seconds=5)
         self.ssd = Ssd(root, breaker=self.breaker, failed=self.failures.append)
         self.cache = PrefixCache(ssd=self.ssd, page_tokens=4, ram_bytes=100, read_timeout=5)
-        self.cache.attach(TextCodec(), "model-a")
+        self.codec = TextCodec()
+        self.cache.attach(self.codec, "model-a")
 
     async def settled(self) -> None:
         """Everything handed to the I/O thread so far is done."""
@@ -72,7 +80,7 @@ PROMPT = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 async def _filled(root: Path, benches: list[Bench]) -> Bench:
     benches.append(Bench(root))
-    benches[-1].cache.keep(PROMPT, [_page("one"), _page("two")])
+    benches[-1].cache.keep(PROMPT, [_page("one"), _page("two")].__getitem__)
     await benches[-1].settled()
     return benches[-1]
 
@@ -125,9 +133,49 @@ async def test_an_unusable_folder_opens_the_circuit_and_ram_goes_on(
     assert bench.breaker.state is Circuit.OPEN
     assert await bench.cache.find(PROMPT) == [_page("one"), _page("two")]
     asked = len(bench.failures)
-    bench.cache.keep([9] * 8, [_page("x"), _page("y")])
+    bench.cache.keep([9] * 8, [_page("x"), _page("y")].__getitem__)
     await bench.settled()
     assert len(bench.failures) == asked  # an open circuit is not knocked at
+
+
+async def test_a_disk_that_hangs_opens_the_circuit_and_nobody_waits_for_it(
+    tmp_path: Path, benches: list[Bench]
+) -> None:
+    now = 0.0
+    bench = await _filled(tmp_path, benches)
+    hung = threading.Event()
+    bench.ssd.close(5)
+    bench.ssd = Ssd(
+        tmp_path, breaker=bench.breaker, failed=bench.failures.append, clock=lambda: now
+    )
+    waiting = bench.ssd.direct(lambda: hung.wait(10))
+    while bench.ssd.stuck_seconds() == 0:
+        now += 1
+        await asyncio.sleep(0)
+    bench.ssd.watch()
+    assert bench.breaker.status().state is Circuit.CLOSED
+    now += 11
+    bench.ssd.watch()
+    bench.ssd.watch()
+    assert bench.breaker.status().state is Circuit.OPEN
+    assert len(bench.failures) == 1
+    assert await bench.cache.find([5] * 9) == []
+    hung.set()
+    assert await asyncio.wrap_future(waiting)
+
+
+async def test_a_full_disk_opens_the_circuit_though_reading_from_it_works(
+    tmp_path: Path, benches: list[Bench]
+) -> None:
+    bench = await _filled(tmp_path, benches)
+    bench.codec.full = True
+    for number in range(20, 24):
+        assert await bench.cache.find([number] * 9) == []
+        bench.cache.keep([number] * 4, [_page("x")].__getitem__)
+        await bench.settled()
+    status = bench.breaker.status()
+    assert status.state is Circuit.OPEN
+    assert "No space left on device" in status.last_error
 
 
 async def test_ram_keeps_the_recent_and_less_of_it_under_pressure(
@@ -136,11 +184,11 @@ async def test_ram_keeps_the_recent_and_less_of_it_under_pressure(
     benches.append(Bench(tmp_path))
     cache = benches[-1].cache
     for number in range(10):
-        cache.keep([number] * 4, [_page("x" * 10)])
+        cache.keep([number] * 4, [_page("x" * 10)].__getitem__)
     assert cache.stored().bytes == 100
     cache.squeeze(on=True)
     assert cache.stored().bytes == 20
-    cache.keep([77] * 4, [_page("y" * 10)])
+    cache.keep([77] * 4, [_page("y" * 10)].__getitem__)
     assert cache.stored().bytes == 20
 
 

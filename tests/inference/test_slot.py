@@ -1,5 +1,6 @@
 """The real model: whatever the company it decodes in, a sequence's tokens are those of generate."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class Model:
 
         from inference.model import load
 
-        self.kept: list[list[Page]] = []
+        self.kept: list[Callable[[int], Page]] = []
         self.loaded = load(
             folder,
             threads=1,
@@ -126,8 +127,8 @@ def test_a_prompt_that_starts_from_cached_pages_gives_the_same_tokens(model: Mod
     prompt = model.prompts()[1]
     model.kept.clear()
     model.start(_sequence(prompt, tokens=1))
+    pages = [model.kept[0](number) for number in range((len(prompt) - 1) // 8)]
     model.slots.clear()
-    pages = model.kept[0][: (len(prompt) - 1) // 8]
     codec = model.loaded.codec
     sequence = _sequence(prompt, tokens=24)
     sequence.prefix = [codec.decode(codec.encode(page)) for page in pages]
