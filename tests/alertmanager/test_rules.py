@@ -32,7 +32,7 @@ def test_amtool_accepts_the_routes() -> None:
     assert "SUCCESS" in run("amtool", "check-config", SHIPPED / "alertmanager.yml")
 
 
-def test_a_workload_is_one_group_at_healer() -> None:
+def test_an_alert_is_routed_to_healer() -> None:
     routed = run(
         "amtool",
         "config",

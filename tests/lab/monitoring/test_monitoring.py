@@ -19,6 +19,7 @@ from healer.lab.monitoring.scrape import Targets
 from tests.fakes.cluster import FakeCluster
 
 SHIPPED = Path(__file__).parents[3] / "alertmanager"
+LONG_AGO = "2020-01-01T00:00:00Z"
 LABELS = {"namespace": "production", "pod": "web-1", "service": "llm-inference"}
 
 pytestmark = pytest.mark.real
@@ -124,6 +125,49 @@ async def test_a_shipped_alert_reaches_the_webhook_in_compressed_time(tmp_path: 
         alert = body["alerts"][0]
         assert (alert["status"], alert["labels"]["alertname"]) == ("firing", "DiskSpaceLow")
         assert alert["labels"].items() >= LABELS.items()
+
+
+async def post(alertmanager: Alertmanager, *alerts: dict[str, str], **more: str) -> None:
+    """Put alerts of the one workload into Alertmanager."""
+    body = [{"labels": {**LABELS, **labels}, **more} for labels in alerts]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{alertmanager.url}/api/v2/alerts", json=body) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+
+
+async def test_a_sick_workload_pages_once_and_its_recovery_is_told(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret")
+    receiver = Receiver()
+    async with served(web.post("/webhook", receiver.take)) as hook:
+        routes = compress.routes(
+            (SHIPPED / "alertmanager.yml").read_text(),
+            Compression(factor=60),
+            url=f"http://127.0.0.1:{hook}/webhook",
+            credentials_file=str(tmp_path / "token"),
+        )
+        async with Alertmanager(config=routes, folder=tmp_path) as alertmanager:
+            sick = [
+                {"alertname": "DiskSpaceLow", "pod": "a"},
+                {"alertname": "DiskSpaceCritical", "pod": "a"},
+                {"alertname": "DiskSpaceLow", "pod": "b"},
+                {"alertname": "ServiceDegraded", "pod": ""},
+            ]
+            await post(alertmanager, *sick)
+            async with asyncio.timeout(15):
+                _, body = await receiver.posts.get()
+            told = {(a["labels"]["alertname"], a["labels"].get("pod")) for a in body["alerts"]}
+            assert told == {
+                ("DiskSpaceCritical", "a"),  # and so not that it is low
+                ("DiskSpaceLow", "b"),
+                ("ServiceDegraded", None),
+            }
+            await post(alertmanager, *sick, endsAt="2020-01-02T00:00:00Z", startsAt=LONG_AGO)
+            async with asyncio.timeout(15):
+                _, later = await receiver.posts.get()
+    assert later["groupKey"] == body["groupKey"]
+    assert later["status"] == "resolved"
 
 
 async def test_bad_rules_are_reported_in_the_programs_own_words(tmp_path: Path) -> None:
