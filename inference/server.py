@@ -224,6 +224,17 @@ async def _timed(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def run(settings: Settings) -> int:
     """Serve until told to stop; the exit code."""
     started = time.monotonic()
+    try:
+        listening = _listen(settings.host, settings.port)
+    except OSError as failure:
+        where = f"{settings.host}:{settings.port}"
+        log.critical("Cannot listen on %s: %s", where, failure, extra={"event": "listen_failed"})
+        return 1
+    with listening:
+        return await _run_on(listening, settings, started)
+
+
+async def _run_on(listening: socket.socket, settings: Settings, started: float) -> int:
     server = Server(settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -232,7 +243,6 @@ async def run(settings: Settings) -> int:
     runner = web.AppRunner(server.application(), handler_cancellation=True, access_log=None)
     await runner.setup()
     try:
-        listening = _listen(settings.host, settings.port)
         await web.SockSite(runner, listening, shutdown_timeout=2).start()
         log.info("Listening", extra={"event": "listening", "port": listening.getsockname()[1]})
         return await _serve_until(stop, server, started)

@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
@@ -139,7 +141,13 @@ def test_on_a_full_disk_it_serves_on_says_why_and_recovers_after_eviction(
 
 def test_sigterm_finishes_what_runs_and_then_exits(model_dir: Path) -> None:
     with _process(["--model", str(model_dir), "--step-floor", "0.02"], prefix=[]) as process:
-        process.ready()
+        process.port = process.wait_for("listening")["port"]
+        # Alive from the first moment, ready only when the model is there.
+        assert process.call("/health/liveness")["state"] == "loading"
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            process.call("/health/startup")
+        process.wait_for("ready")
+        assert process.call("/health/startup")["status"] == "ready"
         body = json.dumps({"prompt": "x", "max_tokens": 40, "stream": True}).encode()
         url = f"http://127.0.0.1:{process.port}/v1/completions"
         with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as reply:
@@ -156,6 +164,25 @@ def test_a_missing_model_is_named_and_the_exit_code_is_1(tmp_path: Path) -> None
         failure = process.wait_for("model_load_failed")
         assert "config.json is missing" in failure["trace"]
         assert process.child.wait(20) == 1
+
+
+def test_a_port_that_is_taken_is_named_and_the_exit_code_is_1(model_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        with _process(["--model", str(model_dir), "--port", port], prefix=[]) as process:
+            assert port in process.wait_for("listen_failed")["msg"]
+            assert process.child.wait(20) == 1
+
+
+def test_a_config_that_is_wrong_is_named_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    (tmp_path / "maxNumSeqs").write_text("lots")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "inference", "serve", "--port", "0", "--config", str(tmp_path)],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "maxNumSeqs: 'lots' must be a whole number" in done.stderr
 
 
 def test_wrong_usage_is_exit_code_2() -> None:

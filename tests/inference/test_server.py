@@ -334,6 +334,33 @@ async def test_a_volume_that_goes_away_degrades_and_comes_back_by_itself(
     assert (await running.metrics())['circuit_breaker_state{circuit="ssd"}'] == 0
 
 
+async def test_an_engine_that_fails_is_a_500_an_error_event_and_an_unhealthy_answer(
+    start: Start,
+) -> None:
+    running = await start()
+    await asyncio.to_thread(running.server.parts.engine.stop, 5)
+    status, body = await running.complete(prompt="x")
+    assert (status, body["error"]["type"]) == (500, "server_error")
+    events = await _stream(running, "/v1/completions", {"prompt": "x"})
+    assert events[-1]["error"]["code"] == "engine_error"
+    seen = await running.metrics()
+    assert seen['error_count_total{category="engine"}'] == 2
+    assert seen['request_count_total{status="error"}'] == 2
+    async with running.client.get("/health") as response:
+        assert response.status == 503
+
+
+async def test_memory_near_its_limit_is_an_emergency_that_metrics_show(start: Start) -> None:
+    running = await start(memory_limit_gb=0.001)
+    await _until(lambda: running.server.parts.health.degradation.now.mode.word == "emergency")
+    seen = await running.metrics()
+    assert seen["degradation_mode"] == 3
+    assert seen['health_check_status{component="memory"}'] == 3
+    async with running.client.get("/health/liveness") as response:
+        assert response.status == 200
+    assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
+
+
 async def test_running_work_without_a_step_is_unhealthy_and_idle_is_not(start: Start) -> None:
     running = await start(stall_seconds=0.2, step_floor=1.5)
     await asyncio.sleep(0.3)  # idle for longer than the limit
