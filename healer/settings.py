@@ -6,6 +6,7 @@ variable that holds it. Secrets are never written into healer.yaml itself, and n
 
 import os
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from healer.kit.duration import Duration
 from healer.kit.secret import File, PresentFile, Secret, SecretFile, World
 from healer.model.service import Endpoint, Service, Severity, Target, parse_target
 from healer.playbook.document import Document, read
-from healer.playbook.loader import shape_faults
+from healer.playbook.loader import first_faults, shape_faults
 from healer.playbook.nearest import did_you_mean
 from healer.playbook.schema import Address, Matchers, Name, Span, Text
 
@@ -129,6 +130,16 @@ class Prometheus(BaseModel):
             message = "either `bearer_token_file` or `basic`, not both"
             raise ValueError(message)
         return self
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What proves who asks; empty where nothing is asked for."""
+        if self.bearer_token_file:
+            return {"Authorization": f"Bearer {self.bearer_token_file.reveal()}"}
+        if self.basic:
+            pair = f"{self.basic.username}:{self.basic.password_file.reveal()}"
+            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+        return {}
 
 
 class Alertmanager(BaseModel):
@@ -301,14 +312,16 @@ def read_settings(
         return None, document.faults
     folder = Path(document.path).parent
     world = World(os.environ if environ is None else environ, folder)
-    strange = tuple(_strange_names(document))
+    faults = [*document.faults, *_strange_names(document)]
     try:
         settings = Settings.model_validate(document.value, context=world)
     except ValidationError as error:
-        shape = tuple(shape_faults(document, error, Settings))
-        return None, (*document.faults, *shape, *strange)
-    faults = (*document.faults, *strange)
-    return (None, faults) if faults else (settings, ())
+        faults += shape_faults(document, error, Settings)
+    else:
+        if not faults:
+            return settings, ()
+    told = first_faults(document, faults)
+    return None, tuple(sorted(told, key=lambda fault: (fault.line, fault.column)))
 
 
 def _strange_names(document: Document) -> Iterator[Fault]:

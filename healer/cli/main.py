@@ -6,6 +6,7 @@ from healer.cli.check import check
 from healer.cli.control import pause, resume, status
 from healer.cli.incident import incident
 from healer.cli.playbook import playbook
+from healer.cli.serve import serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,4 +20,5 @@ main.add_command(incident)
 main.add_command(pause)
 main.add_command(playbook)
 main.add_command(resume)
+main.add_command(serve)
 main.add_command(status)

@@ -83,22 +83,27 @@ class Dispatcher:
         self._holds.pop(incident, None)
         self._bell.wake(incident)
 
-    async def run(self, timer: Timer) -> None:
-        """Recover what was left unfinished, then work until cancelled."""
-        self._timer = timer
+    async def restore(self) -> None:
+        """Every unfinished incident goes through the one door again, where it was left."""
         unfinished = await self._journal.restore()
         known = [one for one in map(self._journal.get, unfinished) if one is not None]
         self._claims.restore(known)
         for incident in unfinished:
             self.wake(incident)
             self._bell.wake(incident)
+        self._ready = ""
+
+    async def run(self, timer: Timer) -> None:
+        """Work until cancelled."""
+        self._timer = timer
+        if self._ready:
+            await self.restore()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._crew.run())
             group.create_task(self._bell.run())
             group.create_task(self._outbox.run())
             group.create_task(self._reception.run())
             group.create_task(self._forget())
-            self._ready = ""
 
     async def _work(self, incident_id: IncidentId) -> None:
         try:

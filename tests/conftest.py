@@ -1,0 +1,11 @@
+"""What all tests need."""
+
+import asyncio
+
+
+def pytest_configure() -> None:
+    """Python 3.11 makes an event loop for whoever asks for "the" loop, and nobody closes it.
+
+    Once None was set it makes none up, so no test pays for another one's question.
+    """
+    asyncio.set_event_loop(None)
