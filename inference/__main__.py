@@ -39,9 +39,9 @@ def _serve(arguments: list[str]) -> int:
     try:
         found = settings.from_process(arguments)
         logs.to_stdout()
-        from inference import server
+        from inference import process
 
-        return server.main(found)
+        return process.main(found)
     except settings.SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
