@@ -19,7 +19,7 @@ from healer.kit.duration import format_duration
 from healer.model.alert import Alert
 from healer.model.playbook import Playbook
 from healer.model.service import Service
-from healer.playbook.explain import why
+from healer.playbook.explain import what_fails, why
 from healer.playbook.loader import load
 from healer.playbook.publish import json_schema
 from healer.playbook.vocabulary import Vocabulary
@@ -166,10 +166,7 @@ def _explain(alert: Alert, services: Sequence[Service], known: Sequence[Playbook
     service = find_service(services, alert)
     where = route(alert, services=services, playbooks=known, now=SystemClock().now())
     if service is None or where is None:
-        misses = {
-            one.name: next(f"{m} fails" for m in one.match if not m.matches(alert.labels))
-            for one in services
-        }
+        misses = {one.name: what_fails(one.match, alert.labels) for one in services}
         return {**row, "service": None, "starts": None, "services": misses}
     winner = where.playbook
     others = [one for one in known if one is not winner]

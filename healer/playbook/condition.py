@@ -100,7 +100,8 @@ def _syntax(error: ValueError) -> str:
     text = str(error).partition("ERROR: <input>:")[2].partition("\n")[0]
     place, _, problem = text.partition(": ")
     column = place.partition(":")[2]
-    problem = problem.removeprefix("Syntax error: ")[:_SHOWN]
+    problem = problem.removeprefix("Syntax error: ").partition(" expecting {")[0][:_SHOWN]
+    problem = problem.replace("mismatched input '<EOF>'", "it ends too early")
     return f"not CEL, at character {column}: {problem}" if column else "not CEL"
 
 

@@ -137,4 +137,5 @@ def _in_words(error: yaml.MarkedYAMLError) -> str:
     if problem in _PLAIN_WORDS:
         return _PLAIN_WORDS[problem]
     parts = (str(part) for part in (error.context, problem) if part)
-    return f"not YAML: {', '.join(parts)}"
+    begun = f" (begun on line {error.context_mark.line + 1})" if error.context_mark else ""
+    return f"not YAML: {', '.join(parts)}{begun}"

@@ -15,7 +15,7 @@ def why(playbook: Playbook, service: str, labels: Labels, *, winner: Playbook | 
         if all_match(alternative, labels):
             holds = ", ".join(map(str, alternative))
             return f"{holds} holds{_beaten(playbook, service, labels, winner)}"
-    return "; ".join(dict.fromkeys(_failing(one, labels) for one in playbook.match))
+    return "; ".join(dict.fromkeys(what_fails(one, labels) for one in playbook.match))
 
 
 def _beaten(playbook: Playbook, service: str, labels: Labels, winner: Playbook | None) -> str:
@@ -26,7 +26,8 @@ def _beaten(playbook: Playbook, service: str, labels: Labels, winner: Playbook |
     return f", but `{winner.name}` {how}"
 
 
-def _failing(alternative: tuple[Matcher, ...], labels: Labels) -> str:
+def what_fails(alternative: tuple[Matcher, ...], labels: Labels) -> str:
+    """The first matcher that does not hold, and the value it does not hold for."""
     failing = next((one for one in alternative if not one.matches(labels)), None)
     if failing is None:
         return "it has no matchers"

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 _TOKEN = re.compile(
     r"""
     (?P<comment>//[^\n]*)
-  | (?P<string>[rRbB]{0,2}(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))
+  | (?P<raw>(?:[rR][bB]?|[bB][rR])(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\n]*"|'[^'\n]*'))
+  | (?P<string>[bB]?(?:\"{3}.*?\"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))
   | (?P<number>0[xX][0-9a-fA-F]+[uU]?|[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?[uU]?)
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
   | (?P<sign>&&|\|\||==|!=|<=|>=|[^\s])
@@ -118,7 +119,7 @@ class _Reader:
                 parts.append(self._text(index + 1))
                 index += 2
             elif self._text(index) == "[" and self._literal(index + 1):
-                parts.append(self._text(index + 1).strip("\"'"))
+                parts.append(self._text(index + 1).lstrip("rRbB").strip("\"'"))
                 index += 3
             else:
                 break
@@ -126,4 +127,4 @@ class _Reader:
 
     def _literal(self, index: int) -> bool:
         closed = self._text(index + 1) == "]"
-        return closed and self._tokens[index].kind in {"string", "number"}
+        return closed and self._tokens[index].kind in {"raw", "string", "number"}

@@ -70,15 +70,6 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     return list(found)
 
 
-def check_shape(document: Document, model: type[BaseModel]) -> tuple[Fault, ...]:
-    """Where the document is not what `model` describes."""
-    try:
-        model.model_validate(document.value)
-    except ValidationError as error:
-        return tuple(shape_faults(document, error, model))
-    return ()
-
-
 def shape_faults(
     document: Document, error: ValidationError, model: type[BaseModel]
 ) -> Iterator[Fault]:
@@ -124,16 +115,25 @@ def _load_one(
 ) -> tuple[Playbook | None, tuple[Fault, ...]]:
     if document.broken:
         return None, document.faults
-    fit = check_fit(document, services) if services is not None else ()
-    meaning = (*check_meaning(document, vocabulary), *fit)
+    faults = [*document.faults, *check_meaning(document, vocabulary)]
+    if services is not None:
+        faults += check_fit(document, services)
     try:
         parsed = PlaybookDocument.model_validate(document.value)
     except ValidationError as error:
-        shape = tuple(shape_faults(document, error, PlaybookDocument))
-        return None, (*document.faults, *shape, *meaning)
-    if document.faults or meaning:
-        return None, (*document.faults, *meaning)
-    return build(parsed, path=document.path, digest=digest_of(document.value)), ()
+        faults += shape_faults(document, error, PlaybookDocument)
+    else:
+        if not faults:
+            return build(parsed, path=document.path, digest=digest_of(document.value)), ()
+    return None, tuple(first_faults(document, faults))
+
+
+def first_faults(document: Document, faults: Sequence[Fault]) -> Iterator[Fault]:
+    """All faults; but where a value could not even be read, only that."""
+    unread = {(fault.line, fault.column) for fault in document.faults}
+    for fault in dict.fromkeys(faults):
+        if fault in document.faults or (fault.line, fault.column) not in unread:
+            yield fault
 
 
 def _clashes(

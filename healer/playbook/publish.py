@@ -49,7 +49,7 @@ def json_schema(vocabulary: Vocabulary) -> dict[str, Any]:
         _weave(definitions[_name(refs[(part, "validation")])], word, known, refs)
     top = definitions.pop(_name(refs[(PlaybookDocument, "validation")]))
     definitions["Template"] = _TEMPLATE
-    return {"$schema": _DIALECT, "title": "Playbook", **top, "$defs": definitions}
+    return {"$schema": _DIALECT, **top, "title": "Playbook", "$defs": definitions}
 
 
 def _weave(part: dict[str, Any], word: str, known: Models, refs: Mapping[Any, Any]) -> None:

@@ -103,14 +103,17 @@ def _render_text(text: str, scope: Scope) -> Json:
     end = 0
     for found in _TEMPLATE.finditer(text):
         before = text[end : found.start()]
-        pieces += [before, _embedded(found, scope, "".join(pieces) + before)]
+        result = "".join(pieces) + before
+        if len(result) > _LONGEST:
+            break
+        pieces += [before, _embedded(found, scope, result)]
         end = found.end()
     result = "".join([*pieces, text[end:]])
-    if _OPENING in result:
-        message = f"`{_short(text)}`: a template is `{{{{ dotted.name }}}}`, without more"
-        raise TemplateError(message)
     if len(result) > _LONGEST:
         message = f"`{_short(text)}` becomes longer than {_LONGEST} characters"
+        raise TemplateError(message)
+    if _OPENING in result:
+        message = f"`{_short(text)}`: a template is `{{{{ dotted.name }}}}`, without more"
         raise TemplateError(message)
     return result
 

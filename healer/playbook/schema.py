@@ -91,7 +91,7 @@ MatcherText = Annotated[
     WithJsonSchema({"type": "string", "examples": ['alertname="HighLatency"']}),
 ]
 Matchers = Annotated[list[MatcherText], AfterValidator(_alternative)]
-Condition = Annotated[str, BeforeValidator(_condition), Field(min_length=1)]
+Condition = Annotated[str, Field(min_length=1), BeforeValidator(_condition)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Name = Annotated[str, AfterValidator(_title)]
 Address = Annotated[str, AfterValidator(_address)]

@@ -50,8 +50,8 @@ class Names:
         known = self.checks if root == "checks" else self.steps
         if not rest or rest[0] in known:
             return ""
-        where = "`diagnose`" if root == "checks" else "the steps before"
-        return f"`{root}.{rest[0]}`: no such id in {where}{did_you_mean(rest[0], known)}"
+        where = "in `diagnose`" if root == "checks" else "among the steps"
+        return f"`{root}.{rest[0]}`: no such id {where}{did_you_mean(rest[0], known)}"
 
 
 def _problem_of_field(root: str, rest: Sequence[str]) -> str:

@@ -78,7 +78,7 @@ def show(value: object) -> str:
         case Mapping():
             return "a mapping"
         case str():
-            return f'"{value[: _SHOWN - 1]}…"' if len(value) > _SHOWN else f'"{value}"'
+            return repr(value if len(value) <= _SHOWN else f"{value[: _SHOWN - 1]}…")
         case Sequence():
             return "a list"
         case _:
@@ -89,7 +89,8 @@ def _choice(found: object, expected: str) -> str:
     allowed = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
     near = did_you_mean(str(found), allowed)
     hint = near if "did you mean" in near else ""
-    return f"must be one of {', '.join(allowed)}, not {show(found)}{hint}"
+    one_of = "one of " if len(allowed) > 1 else ""
+    return f"must be {one_of}{', '.join(allowed)}, not {show(found)}{hint}"
 
 
 def _limit(kind: str, limits: Mapping[str, Any], found: object) -> str:
@@ -98,13 +99,19 @@ def _limit(kind: str, limits: Mapping[str, Any], found: object) -> str:
         return f"must be {words} {limits[name]}, not {show(found)}"
     if kind in _COUNTED:
         name, words = _COUNTED[kind]
-        return f"must have {words} {limits[name]} entries, not {limits['actual_length']}"
+        entries = _count(limits[name], "entry", "entries")
+        return f"must have {words} {entries}, not {limits['actual_length']}"
     if kind in _MEASURED:
         name, words = _MEASURED[kind]
-        return f"must have {words} {limits[name]} characters: {show(found)}"
+        letters = _count(limits[name], "character", "characters")
+        return f"must have {words} {letters}, not {show(found)}"
     if kind == "string_pattern_mismatch":
         return f"{show(found)} does not match {limits['pattern']}"
     return ""
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _models_at(annotation: Any, loc: tuple[str | int, ...]) -> Iterator[type[BaseModel]]:
