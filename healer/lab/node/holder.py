@@ -118,15 +118,14 @@ async def holding(
         stderr=PIPE,
         start_new_session=True,
     )
-    if not await piped(process.stdout).readline():
-        reason = (await piped(process.stderr).read()).decode(errors="replace").strip()
-        await process.wait()
-        raise HolderError(
-            f"no private mounts here: {reason}. The lab needs root or unprivileged user"
-            " namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu 24.04"
-            " kernel.apparmor_restrict_unprivileged_userns=0)."
-        )
     try:
+        if not await piped(process.stdout).readline():
+            reason = (await piped(process.stderr).read()).decode(errors="replace").strip()
+            raise HolderError(
+                f"no private mounts here: {reason}. The lab needs root or unprivileged user"
+                " namespaces (sysctl kernel.unprivileged_userns_clone=1, and on Ubuntu 24.04"
+                " kernel.apparmor_restrict_unprivileged_userns=0)."
+            )
         yield Holder(process, base=base, rootless=user)
     finally:
         piped(process.stdin).close()

@@ -58,6 +58,12 @@ class MemoryTree:
         folder = self.folder / name if self.folder is not None and limit else None
         return Memory(folder=folder, limit=limit + sum(volumes))
 
+    def remove(self) -> None:
+        """Take it away if it is empty; the holder does so when the lab ends hard."""
+        if self.folder is not None:
+            with contextlib.suppress(OSError):
+                self.folder.rmdir()
+
 
 def find(root: Path = ROOT) -> MemoryTree:
     """A tree of this lab's own, where cgroups (of either version) let this user make one."""

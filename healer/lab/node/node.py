@@ -128,7 +128,11 @@ class ProcessNode:
     @contextlib.asynccontextmanager
     async def _prepared(self) -> AsyncGenerator[Ground]:
         tree = memory.find()
-        with tempfile.TemporaryDirectory(prefix="healer-lab-", dir=self._folder) as made:
+        with contextlib.ExitStack() as stack:
+            stack.callback(tree.remove)
+            made = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="healer-lab-", dir=self._folder)
+            )
             folder = Path(made).resolve()  # noqa: ASYNC240 a local folder, before anything runs
             async with holding(folder, rootless=self._rootless, cgroup=tree.folder) as holder:
                 try:

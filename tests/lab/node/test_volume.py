@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from healer.lab.node.volume import write
@@ -103,6 +103,7 @@ async def test_pods_do_not_see_each_others_volumes(lab: Lab) -> None:
     assert "claims" not in written
 
 
+@settings(deadline=None)  # the disk's time is not ours
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "c/d"]), st.binary(), max_size=3)))
 def test_whatever_the_changes_a_folder_shows_exactly_the_last_files(
     tmp_path_factory: pytest.TempPathFactory, changes: list[dict[str, bytes]]
