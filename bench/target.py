@@ -46,10 +46,13 @@ def usage(pid: int) -> Usage:
 
 
 @asynccontextmanager
-async def process(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def process(*command: str, quiet: bool = False) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Python with these arguments; ended, whatever happens."""
     started = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL if quiet else None,
     )
     try:
         yield started
@@ -76,5 +79,4 @@ async def floor(folder: Path) -> AsyncGenerator[Running]:
         yield Running(url=f"http://127.0.0.1:{port}/", pid=server.pid)
 
 
-TARGETS = (Target(name="floor", start=floor),)
-"""In the order of the table; ratios are taken to the first."""
+FLOOR = Target(name="floor", start=floor)
