@@ -5,13 +5,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from healer.lab.api.store import Store
 from healer.lab.contract import Object
-from healer.lab.manifest import load, name_of
+from healer.lab.manifest import load
 from healer.lab.node.ground import Settings
 from healer.lab.node.node import ProcessNode
 
-SHIPPED = Path(__file__).parents[3] / "deploy" / "inference" / "llm-inference"
+SHIPPED = Path(__file__).parents[3] / "deploy" / "inference"
 SERVER = """
 import http.server, os, sys
 options = dict(word.split("=", 1) for word in sys.argv[1:] if "=" in word)
@@ -40,29 +42,39 @@ def ready(pod: Object | None) -> bool:
     }.items()
 
 
-async def test_a_pod_of_the_shipped_deployment_becomes_ready_and_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "claim", "secret"),
+    [
+        ("llm-inference", "llm-model-pvc", "llm-inference-admin"),
+        ("largeforge", "largeforge-model-pvc", "largeforge-admin"),
+    ],
+)
+async def test_a_pod_of_a_shipped_deployment_becomes_ready_and_ends(
+    tmp_path: Path, folder: str, claim: str, secret: str
+) -> None:
     server = tmp_path / "server.py"
     server.write_text(SERVER)
     store = Store()
     plural = {"PersistentVolumeClaim": "persistentvolumeclaims", "ConfigMap": "configmaps"}
     deployment: Object = {}
-    claims = {"PersistentVolumeClaim/llm-model-pvc": "1Mi"}
-    for obj in load(SHIPPED, sizes=claims, say=lambda _: None):
+    claims = {f"PersistentVolumeClaim/{claim}": "1Mi"}
+    for obj in load(SHIPPED / folder, sizes=claims, say=lambda _: None):
         if obj["kind"] in plural:
             store.create(plural[obj["kind"]], obj)
-        elif name_of(obj) == "Deployment/llm-inference":
+        elif obj["kind"] == "Deployment":
             deployment = obj
-    key = {"metadata": {"name": "llm-inference-admin", "namespace": "production"}}
+    space = deployment["metadata"]["namespace"]
+    key = {"metadata": {"name": secret, "namespace": space}}
     store.create("secrets", {**key, "data": {"key": "czNjcmV0"}})
     template = deployment["spec"]["template"]
-    meta = {**template["metadata"], "name": "one", "namespace": "production"}
+    meta = {**template["metadata"], "name": "one", "namespace": space}
     store.create("pods", {"metadata": meta, "spec": {**template["spec"], "nodeName": "lab-1"}})
     images = {"inference": [sys.executable, "-S", str(server)]}
     node = ProcessNode(store, settings=Settings(images=images), folder=tmp_path)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(node.run())
-        await until(lambda: ready(store.get("pods", "production", "one")))
-        written = (await node.logs("production", "one")).decode()
+        await until(lambda: ready(store.get("pods", space, "one")))
+        written = (await node.logs(space, "one")).decode()
         assert written.startswith("serve")
         assert "maxNumSeqs" in written
         assert written.endswith("True s3cret\n")
@@ -73,8 +85,8 @@ async def test_a_pod_of_the_shipped_deployment_becomes_ready_and_ends(tmp_path: 
                 "deletionGracePeriodSeconds": 1,
             }
 
-        store.update("pods", "production", "one", end)
-        await until(lambda: store.get("pods", "production", "one") is None)
+        store.update("pods", space, "one", end)
+        await until(lambda: store.get("pods", space, "one") is None)
         reasons = {event["reason"] for event in store.list("events")}
         assert reasons >= {"Pulled", "Created", "Started", "Killing", "ProvisioningSucceeded"}
         running.cancel()
