@@ -76,7 +76,11 @@ def application(edge: Edge) -> web.Application:
     async def close_streams(_: web.Application) -> None:
         streams.close()
 
+    async def name_server(_: web.Request, response: web.StreamResponse) -> None:
+        response.headers["Server"] = "healer"  # aiohttp would tell its version and Python's
+
     app.on_shutdown.append(close_streams)
+    app.on_response_prepare.append(name_server)
     return app
 
 
