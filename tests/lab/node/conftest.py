@@ -16,12 +16,6 @@ from tests.fakes.cluster import FakeCluster
 from tests.fakes.node import SERVER, Lab, Start
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_stray_loop() -> None:
-    """Without this, pytest-asyncio makes a loop only to put it back, and nobody closes it."""
-    asyncio.set_event_loop(None)
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
     """Starts a node; parameters go into its Settings, `rootless` to the node."""
