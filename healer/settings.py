@@ -305,13 +305,16 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
 
 
 def read_settings(
-    document: Document, environ: Mapping[str, str] | None = None
+    document: Document, environ: Mapping[str, str] | None = None, *, secrets: bool = True
 ) -> tuple[Settings | None, tuple[Fault, ...]]:
-    """The settings in a document that was read already, or what is wrong with it."""
+    """The settings in a document that was read already, or what is wrong with it.
+
+    Without `secrets` they are not looked for, and the settings are good for looking at only.
+    """
     if document.broken:
         return None, document.faults
     folder = Path(document.path).parent
-    world = World(os.environ if environ is None else environ, folder)
+    world = World(os.environ if environ is None else environ, folder, secrets)
     faults = [*document.faults, *_strange_names(document)]
     try:
         settings = Settings.model_validate(document.value, context=world)

@@ -30,8 +30,14 @@ class Checked:
 @click.argument(
     "paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, path_type=Path)
 )
+@click.option(
+    "--secrets/--no-secrets",
+    default=True,
+    show_default=True,
+    help="Look whether the files and variables that hold secrets are there.",
+)
 @click.pass_context
-def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
+def check(ctx: click.Context, paths: tuple[Path, ...], secrets: bool) -> None:
     """Tell every fault of configuration and playbooks, as file:line:column.
 
     PATH is a configuration, a playbook, or a folder of them; without one, healer.yaml and the
@@ -40,7 +46,7 @@ def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     if not paths and not DEFAULT.exists():
         message = f"there is no {DEFAULT} here: name a PATH"
         raise click.UsageError(message)
-    checked = check_paths(paths or (DEFAULT,), the_vocabulary(ctx))
+    checked = check_paths(paths or (DEFAULT,), the_vocabulary(ctx), secrets=secrets)
     for fault in checked.faults:
         click.echo(str(fault))
     found = _count(len(checked.faults), "fault")
@@ -49,28 +55,36 @@ def check(ctx: click.Context, paths: tuple[Path, ...]) -> None:
     ctx.exit(1 if checked.faults else 0)
 
 
-def check_paths(paths: Sequence[Path], vocabulary: Vocabulary) -> Checked:
+def check_paths(paths: Sequence[Path], vocabulary: Vocabulary, *, secrets: bool = True) -> Checked:
     """Look at everything under `paths`, and at the playbooks that a configuration names."""
     documents = {path: read(path) for path in find_files(paths)}
+    looked = set(documents)
     faults: list[Fault] = []
     services: Services | None = None
     for path, document in tuple(documents.items()):
         if not _is_configuration(document):
             continue
         del documents[path]
-        settings, found = read_settings(document)
+        settings, found = read_settings(document, secrets=secrets)
         faults += found
-        if settings is not None:
-            services = settings.known_services
-            named = find_files(settings.playbooks)
-            documents |= {one: read(one) for one in named if one not in documents}
+        services = settings.known_services if settings else None
+        named = find_files(settings.playbooks if settings else _named(document))
+        documents |= {one: read(one) for one in named if one not in documents}
     loaded = load_documents(list(documents.values()), vocabulary, services)
     every = sorted((*faults, *loaded.faults), key=lambda one: (one.path, one.line, one.column))
     return Checked(
-        files=len({*documents, *find_files(paths)}),
+        files=len(looked | set(documents)),
         playbooks=len(loaded.playbooks),
         faults=tuple(dict.fromkeys(every)),
     )
+
+
+def _named(document: Document) -> list[Path]:
+    """The playbooks of a configuration that has faults elsewhere."""
+    names = document.sub(("playbooks",))
+    folder = Path(document.path).parent
+    every = names if isinstance(names, list) else []
+    return [folder / name for name in every if isinstance(name, str)]
 
 
 def _is_configuration(document: Document) -> bool:

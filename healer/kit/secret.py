@@ -33,10 +33,14 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What names are resolved against. Models with such fields get it as validation context."""
+    """What names are resolved against. Models with such fields get it as validation context.
+
+    `secrets` false: how they are named is checked, but not whether they are there.
+    """
 
     environ: Mapping[str, str]
     folder: Path
+    secrets: bool = True
 
 
 def _world(info: ValidationInfo) -> World:
@@ -63,6 +67,8 @@ def _secret(value: object, info: ValidationInfo) -> Secret:
     if not isinstance(value, str) or not value:
         message = "must be the path of a file that holds the secret, or ${NAME} for a variable"
         raise ValueError(message)
+    if not _world(info).secrets:
+        return Secret("")
     if named := _VARIABLE.fullmatch(value):
         text = _world(info).environ.get(named[1], "").strip()
         where = f"the environment variable {named[1]}"

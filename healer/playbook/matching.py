@@ -17,6 +17,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", '"': '"', "\\": "\\"}
 _RIGHT = 'write label="value", with =, !=, =~ or !~'
 _LONGEST = 1024
+_TORN_SET = re.compile(r"(?<!\\)\[(?:[^\]\\]|\\.)*?(?:\[|--|&&|\|\||~~)")
 _HUNGRY = re.compile(r"\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)\s*(?:[+*]|\{\d+,\})")
 """A repeated group that holds a repeat: on some label values it would search for ever."""
 
@@ -43,9 +44,13 @@ def check_pattern(pattern: str) -> None:
     if len(pattern) > _LONGEST:
         message = f"the expression is longer than {_LONGEST} characters"
         raise ValueError(message)
+    if _TORN_SET.search(pattern):
+        message = f"{pattern!r}: `[`, `--`, `&&`, `||` or `~~` between brackets means different "
+        message += "things to different readers: put a backslash before it"
+        raise ValueError(message)
     try:
         re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         message = f"{pattern!r} is not a regular expression: {error}"
         raise ValueError(message) from None
     if _HUNGRY.search(pattern):

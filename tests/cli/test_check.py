@@ -51,7 +51,7 @@ def test_a_clean_house_is_told_on_stderr_only(house: Path) -> None:
 def test_faults_of_configuration_and_playbooks_are_told_at_once(house: Path) -> None:
     (house / "healer.yaml").write_text(CONFIG + "dry_runs: true\n")
     (house / "playbooks" / "two.yaml").write_text("kind: [\n")
-    result = _check("healer.yaml", "playbooks")
+    result = _check("playbooks", "healer.yaml")
     assert result.exit_code == 1
     assert [line.partition(": ")[0] for line in result.stdout.splitlines()] == [
         "healer.yaml:10:1",
@@ -100,3 +100,18 @@ def test_without_a_path_and_without_a_configuration_it_says_what_to_name(house: 
     result = _check()
     assert result.exit_code == 2
     assert "there is no healer.yaml here: name a PATH" in result.stderr
+
+
+def test_the_playbooks_of_a_faulty_configuration_are_checked_all_the_same(house: Path) -> None:
+    (house / "healer.yaml").write_text(CONFIG + "dry_runs: true\n")
+    (house / "playbooks" / "two.yaml").write_text("kind: [\n")
+    assert [line.partition(":")[0] for line in _check().stdout.splitlines()] == [
+        "healer.yaml",
+        "playbooks/two.yaml",
+    ]
+
+
+def test_secrets_that_are_elsewhere_are_not_asked_for(house: Path) -> None:
+    (house / "healer.yaml").write_text(CONFIG + "api_tokens: {ann: /run/nowhere/token}\n")
+    assert _check().exit_code == 1
+    assert _check("--no-secrets").exit_code == 0

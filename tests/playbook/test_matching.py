@@ -22,6 +22,7 @@ from healer.playbook.matching import check_alternative, parse_matcher
         (r'a="say \"b\"\n\\"', "a", MatchOp.EQUAL, 'say "b"\n\\'),
         (r'a=~"b\.c\d"', "a", MatchOp.MATCHES, r"b\.c\d"),
         ('a="b,c={d}"', "a", MatchOp.EQUAL, "b,c={d}"),
+        (r'a=~"[\[a-z]x\[b--"', "a", MatchOp.MATCHES, r"[\[a-z]x\[b--"),
         ('a="=~"', "a", MatchOp.EQUAL, "=~"),
     ],
 )
@@ -42,6 +43,8 @@ def test_a_matcher_is_read(text: str, label: str, op: MatchOp, value: str) -> No
         ('a="b",c="d"', "one matcher for each entry"),
         ('{a="b"}', "is not a matcher"),
         ('a=~"["', "is not a regular expression"),
+        ('a=~"[[:alpha:]]+"', "means different things to different readers"),
+        ('a=~"[a&&b]"', "means different things to different readers"),
         (r'a=~"(b)\1"', "RE2"),
         ('a=~"(?=b)b"', "RE2"),
         ('a=~"(x*)*y"', "may search for ever"),
