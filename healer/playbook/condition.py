@@ -12,7 +12,7 @@ from healer.errors import PermanentError
 from healer.playbook.expression import Expression, dissect
 from healer.playbook.nearest import did_you_mean
 from healer.playbook.scope import Names
-from healer.playbook.value import Value, bounded, step_into
+from healer.playbook.value import MAX_COPIED, MAX_LEAVES, Value, bounded, step_into
 
 MAX_BYTES = 4096
 MAX_SIGNS = 600
@@ -61,7 +61,8 @@ def evaluate(text: str, scope: Mapping[str, Value]) -> bool:
     """Does it hold? ConditionError where that cannot be said."""
     if len(text.encode()) > MAX_BYTES:
         raise ConditionError(_undecided(text, f"it has more than {MAX_BYTES} bytes"))
-    values = {name: bounded(value) for name, value in scope.items()}
+    leaves = MAX_COPIED if "filter" in text else MAX_LEAVES
+    values = {name: bounded(value, leaves=leaves) for name, value in scope.items()}
     try:
         answer: Value = cel.compile(text).execute(values)
     except Exception as error:  # the package raises many kinds, and all of them mean the same

@@ -19,10 +19,13 @@ Value = (
 
 MAX_ITEMS = 1000
 MAX_LEAVES = 5000
+MAX_COPIED = 1500
+"""Leaves of a list, where it will be filtered: that copies all it has kept for every item."""
+
 MAX_NESTING = 16
 
 
-def bounded(value: Value, depth: int = 0) -> Value:
+def bounded(value: Value, *, leaves: int = MAX_LEAVES, depth: int = 0) -> Value:
     """A copy that CEL can hold: NaN is null, long lists are cut, what is too deep is null."""
     match value:
         case float() if math.isnan(value):
@@ -30,9 +33,11 @@ def bounded(value: Value, depth: int = 0) -> Value:
         case None | bool() | int() | float() | str() | datetime() | timedelta():
             return value
         case Mapping() if depth < MAX_NESTING:
-            return {key: bounded(item, depth + 1) for key, item in value.items()}
+            return {
+                key: bounded(item, leaves=leaves, depth=depth + 1) for key, item in value.items()
+            }
         case Sequence() if depth < MAX_NESTING:
-            return _cut(value, depth)
+            return _cut(value, leaves, depth)
         case _:
             return None
 
@@ -50,14 +55,12 @@ def step_into(value: Value, part: str) -> Value:
             return None
 
 
-def _cut(items: Sequence[Value], depth: int) -> list[Value]:
-    """The first items: the package copies a list once for every item that `filter()` keeps."""
+def _cut(items: Sequence[Value], leaves: int, depth: int) -> list[Value]:
     kept: list[Value] = []
-    leaves = 0
     for item in items[:MAX_ITEMS]:
-        plain = bounded(item, depth + 1)
-        leaves += _leaves(plain)
-        if leaves > MAX_LEAVES:
+        plain = bounded(item, leaves=leaves, depth=depth + 1)
+        leaves -= _leaves(plain)
+        if leaves < 0:
             break
         kept.append(plain)
     return kept

@@ -127,6 +127,12 @@ def test_rows_are_cut_where_they_are_heavy() -> None:
     assert evaluate("size(alerts) < 100 && size(alerts) > 10", {"alerts": rows})
 
 
+def test_rows_that_are_filtered_are_cut_sooner() -> None:
+    rows: list[Value] = [{"a": number} for number in range(1000)]
+    assert evaluate("alerts.filter(row, row.a >= 0).size() == 750", {"alerts": rows})
+    assert evaluate("alerts.exists(row, row.a == 999)", {"alerts": rows})
+
+
 def test_values_too_deep_to_hold_become_null() -> None:
     deep: Value = 1
     for _ in range(5000):
