@@ -3,12 +3,14 @@
 from aiohttp import web
 
 from healer.lab.api.call import Call, answer
-from healer.lab.api.failure import details_of, not_found, success
+from healer.lab.api.failure import details_of, forbidden, not_found, success
 from healer.lab.api.read import selected
 from healer.lab.api.termination import grace_of, mark, stamp
 from healer.lab.api.value import dig, fields, items
 from healer.lab.api.write import grace_wanted, is_dry, precondition
 from healer.lab.contract import Object
+
+_LASTING = frozenset({"default", "kube-system", "kube-public"})
 
 
 async def delete(call: Call) -> web.Response:
@@ -49,6 +51,8 @@ def remove(call: Call, current: Object, options: Object) -> Object:
             *where, lambda pod: mark(pod, grace=seconds, now=now), dry_run=dry
         )
         return marked or current
+    if plural == "namespaces" and meta["name"] in _LASTING:
+        raise forbidden(call.resource, meta["name"], "this namespace may not be deleted")
     if plural == "namespaces" or items(meta, "finalizers"):
         at = stamp(now)
         marked = call.store.update(*where, lambda it: _doom(it, at), dry_run=dry)
