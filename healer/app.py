@@ -5,12 +5,13 @@ To add an action, a check, a guard or a channel: write it, and add its line here
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from healer.action.contract import Action
+from healer.action.flow import Wait, WaitUntil
 from healer.action.inference.cache import CacheEvict
 from healer.action.kubernetes.config import ConfigMapPatch
 from healer.action.kubernetes.exec import Exec
@@ -21,6 +22,7 @@ from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.check.contract import Check
 from healer.check.prometheus import Query, Range
+from healer.client.alertmanager import Alertmanager
 from healer.client.kubernetes.cluster import Kubernetes, connect
 from healer.client.prometheus import Prometheus
 from healer.engine.catalog import Catalog
@@ -33,6 +35,7 @@ from healer.guard.approval import ApprovalGuard
 from healer.guard.budget import BudgetGuard
 from healer.guard.contract import Guard
 from healer.guard.cooldown import CooldownGuard
+from healer.guard.firing import SilenceGuard, StillFiringGuard
 from healer.guard.maintenance import Maintenance, MaintenanceGuard
 from healer.guard.paused import PausedGuard
 from healer.guard.window import WindowGuard
@@ -68,6 +71,7 @@ class Clients:
     clock: Clock
     kubernetes: Kubernetes | None = None
     prometheus: Prometheus | None = None
+    alertmanager: Alertmanager | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +93,10 @@ KUBERNETES_ACTIONS = (
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
     Recipe(Scale, lambda kubernetes, _: Scale(kubernetes)),
 )
-PROMETHEUS_ACTIONS: tuple[Recipe, ...] = ()
-FREE_ACTIONS: tuple[Recipe, ...] = ()
+PROMETHEUS_ACTIONS = (
+    Recipe(WaitUntil, lambda prometheus, clock: WaitUntil(prometheus, clock=clock)),
+)
+FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
 KUBERNETES_CHECKS: tuple[Recipe, ...] = ()
 PROMETHEUS_CHECKS = (
     Recipe(Query, lambda prometheus, _: Query(prometheus)),
@@ -102,6 +108,8 @@ GUARDS: tuple[type[Any], ...] = (
     CooldownGuard,
     MaintenanceGuard,
     PausedGuard,
+    SilenceGuard,
+    StillFiringGuard,
     WindowGuard,
 )
 
@@ -141,6 +149,7 @@ async def daemon(
             catalog=_catalog(settings, clients, playbooks, journal, dry_run=dry_run),
             clock=clock,
             notifiers=await _notifiers(settings, clock, stack),
+            source=clients.alertmanager,
         )
         late.dispatcher = dispatcher
         await dispatcher.restore()
@@ -184,7 +193,15 @@ async def _connect(settings: Settings, clock: Clock, stack: AsyncExitStack) -> C
             headers=settings.prometheus.headers,
         )
         stack.push_async_callback(prometheus.close)
-    return Clients(clock=clock, kubernetes=kubernetes, prometheus=prometheus)
+    alertmanager: Alertmanager | None = None
+    if settings.alertmanager:
+        token = settings.alertmanager.bearer_token_file
+        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        alertmanager = Alertmanager(settings.alertmanager.url, headers=headers)
+        stack.push_async_callback(alertmanager.close)
+    return Clients(
+        clock=clock, kubernetes=kubernetes, prometheus=prometheus, alertmanager=alertmanager
+    )
 
 
 def _load_playbooks(settings: Settings) -> PlaybookSet:
@@ -207,14 +224,18 @@ def _catalog(
     dry_run: bool,
 ) -> Catalog:
     services = settings.known_services
-    guards: Iterable[Guard[Any]] = (
+    guards: list[Guard[Any]] = [
         ApprovalGuard(),
         BudgetGuard(fleet=len(services)),
         CooldownGuard(),
         MaintenanceGuard([_maintenance(one) for one in settings.maintenance]),
         PausedGuard(journal.pauses),
         WindowGuard(),
-    )
+    ]
+    house = ["paused", "maintenance"]
+    if clients.alertmanager:
+        guards += [SilenceGuard(clients.alertmanager), StillFiringGuard(clients.alertmanager)]
+        house += ["silence", "still-firing"]
     budget = settings.budget.model_dump(mode="json")
     return Catalog(
         services=services,
@@ -224,8 +245,7 @@ def _catalog(
         checks=_checks(clients),
         guards={guard.name: guard for guard in guards},
         house_guards=(
-            GuardSpec(guard="paused"),
-            GuardSpec(guard="maintenance"),
+            *(GuardSpec(guard=name) for name in house),
             GuardSpec(guard="budget", params=budget),
         ),
         dry_run=dry_run or settings.dry_run,

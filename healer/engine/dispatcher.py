@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from healer.engine.case import Tools
 from healer.engine.catalog import Catalog
+from healer.engine.catchup import AlertSource, CatchUp
 from healer.engine.claim import Claims
 from healer.engine.deadline import Timer, alarms
 from healer.engine.journal import Journal
@@ -36,6 +37,7 @@ class Dispatcher:
         catalog: Catalog,
         clock: Clock,
         notifiers: Sequence[Notifier] = (),
+        source: AlertSource | None = None,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
@@ -55,6 +57,9 @@ class Dispatcher:
             wake_at=self._wake_at,
         )
         self._remediation = Remediation(tools)
+        self._catch_up = (
+            CatchUp(source=source, accept=self._reception.accept, clock=clock) if source else None
+        )
         self._crew: Crew[IncidentId] = Crew(self._work, clock=clock)
         self._bell: Crew[IncidentId] = Crew(self._toll, clock=clock)
 
@@ -65,7 +70,10 @@ class Dispatcher:
 
     async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
         """Durable when it returns. TimelineError or UnavailableError: nothing was recorded."""
-        return await self._reception.accept(groups)
+        receipt = await self._reception.accept(groups)
+        if self._catch_up and any(group.truncated for group in groups):
+            self._catch_up.want()
+        return receipt
 
     def wake(self, incident: IncidentId) -> None:
         """Something has changed for this incident. Never waits."""
@@ -104,6 +112,8 @@ class Dispatcher:
             group.create_task(self._outbox.run())
             group.create_task(self._reception.run())
             group.create_task(self._forget())
+            if self._catch_up:
+                group.create_task(self._catch_up.run())
 
     async def _work(self, incident_id: IncidentId) -> None:
         try:
