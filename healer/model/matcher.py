@@ -7,6 +7,10 @@ from enum import StrEnum
 from healer.model.alert import Labels
 
 
+LONGEST = 4096
+"""A longer value satisfies no expression, neither way: labels are hostile, and `re` backtracks."""
+
+
 class MatchOp(StrEnum):
     """The four operators."""
 
@@ -33,9 +37,9 @@ class Matcher:
             case MatchOp.NOT_EQUAL:
                 return found != self.value
             case MatchOp.MATCHES:
-                return re.fullmatch(self.value, found) is not None
+                return len(found) <= LONGEST and re.fullmatch(self.value, found) is not None
             case MatchOp.NOT_MATCHES:
-                return re.fullmatch(self.value, found) is None
+                return len(found) <= LONGEST and re.fullmatch(self.value, found) is None
 
     def __str__(self) -> str:
         return f'{self.label}{self.op}"{self.value}"'

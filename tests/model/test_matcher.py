@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healer.model.matcher import Matcher, MatchOp, all_match
+from healer.model.matcher import LONGEST, Matcher, MatchOp, all_match
 from healer.playbook.matching import parse_matcher
 
 _NAMES = st.from_regex(r"\A[a-z_][a-z0-9_]{0,8}\Z")
@@ -78,3 +78,9 @@ def test_all_must_hold(pairs: list[tuple[str, str]], labels: dict[str, str]) -> 
     matchers = tuple(_matcher(MatchOp.EQUAL, value, label) for label, value in pairs)
     expected = all(labels.get(label, "") == value for label, value in pairs)
     assert all_match(matchers, labels) is expected
+
+
+def test_a_value_too_long_for_an_expression_satisfies_neither_it_nor_its_opposite() -> None:
+    labels = {"pod": "a" * (LONGEST + 1)}
+    assert not Matcher(label="pod", op=MatchOp.MATCHES, value=".*").matches(labels)
+    assert not Matcher(label="pod", op=MatchOp.NOT_MATCHES, value="b").matches(labels)
