@@ -1,0 +1,153 @@
+"""A door before a real server: writes down every request, and can be out of order in every way.
+
+The server behind it stays as it is, so what it holds is what really arrived.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict, CIMultiDictProxy
+
+_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
+
+
+class Trouble(StrEnum):
+    """What a server does that is out of order."""
+
+    REFUSED = "refused"
+    HANG = "hang"
+    ERROR = "500"
+    SLOW_DOWN = "429"
+    GARBAGE = "garbage"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A request that arrived. `passed`: the server behind the gate got it."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    passed: bool
+
+
+@dataclass
+class Gate:
+    """Made by `gate`. Opens and closes at the same port."""
+
+    upstream: str
+    seen: list[Seen] = field(default_factory=list[Seen])
+    trouble: Trouble | None = None
+    _mended: asyncio.Event = field(default_factory=asyncio.Event)
+    _session: aiohttp.ClientSession | None = None
+    _runner: web.AppRunner | None = None
+    _port: int = 0
+
+    @property
+    def url(self) -> str:
+        """Where it is to be reached."""
+        return f"http://127.0.0.1:{self._port}"
+
+    @property
+    def passed(self) -> Sequence[Seen]:
+        """What the server behind got."""
+        return [one for one in self.seen if one.passed]
+
+    async def fail(self, trouble: Trouble) -> None:
+        """From now on, until `mend`."""
+        self.trouble = trouble
+        self._mended.clear()
+        if trouble is Trouble.REFUSED:
+            await self.close()
+
+    async def mend(self) -> None:
+        """In order again."""
+        was, self.trouble = self.trouble, None
+        self._mended.set()
+        if was is Trouble.REFUSED:
+            await self.open()
+
+    async def open(self) -> None:
+        """Listen; the first time at any free port, then always at that one."""
+        self._session = aiohttp.ClientSession(auto_decompress=False)
+        app = web.Application(client_max_size=2**24)
+        app.router.add_route("*", "/{tail:.*}", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await site.start()
+        self._port = int(self._runner.addresses[0][1])
+
+    async def close(self) -> None:
+        """Refuse connections, and drop those that are open."""
+        self._mended.set()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        trouble = self.trouble
+        self.seen.append(
+            Seen(
+                method=request.method,
+                path=request.path,
+                query=request.query_string,
+                body=body,
+                passed=trouble is None,
+            )
+        )
+        if trouble is not None:
+            return await self._spoil(trouble)
+        return await self._pass(request, body)
+
+    async def _pass(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        if self._session is None:
+            return web.Response(status=503)
+        async with self._session.request(
+            request.method,
+            self.upstream + request.raw_path,
+            headers=_kept(request.headers),
+            data=body or None,
+            allow_redirects=False,
+        ) as found:
+            content = await found.read()
+            return web.Response(status=found.status, headers=_kept(found.headers), body=content)
+
+    async def _spoil(self, trouble: Trouble) -> web.StreamResponse:
+        match trouble:
+            case Trouble.HANG:
+                await self._mended.wait()
+                return web.Response(status=503)
+            case Trouble.SLOW_DOWN:
+                return web.Response(status=429, text="slow down", headers={"Retry-After": "1"})
+            case Trouble.GARBAGE:
+                return web.Response(body=b'{"kind": tru<html>', content_type="application/json")
+            case Trouble.ERROR | Trouble.REFUSED:
+                return web.Response(status=500, text="out of order")
+
+
+@asynccontextmanager
+async def gate(upstream: str) -> AsyncGenerator[Gate]:
+    """A gate in order, open while the block runs."""
+    made = Gate(upstream=upstream)
+    async with AsyncExitStack() as stack:
+        await made.open()
+        stack.push_async_callback(made.close)
+        yield made
+
+
+def _kept(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    kept = CIMultiDict(headers)
+    for name in _HOP:
+        kept.popall(name, None)
+    return kept
