@@ -8,10 +8,10 @@ from pydantic import Field
 
 from healer.action.contract import StepContext, Undo
 from healer.action.param import Params
-from healer.action.permission import allow
 from healer.client.inference import Evicted, Inference
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.container import Pod
+from healer.client.kubernetes.permission import allow
 from healer.errors import TemporaryError
 from healer.kit.duration import Duration, format_duration
 from healer.model.effect import Effect, Permission

@@ -9,9 +9,9 @@ from pydantic import Field
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.choice import Select, find_pod
 from healer.action.param import ObjectName, Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.exec import Executed
+from healer.client.kubernetes.permission import allow
 from healer.errors import PermanentError
 from healer.kit.clock import Clock
 from healer.model.effect import Effect, Permission

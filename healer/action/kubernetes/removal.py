@@ -8,8 +8,8 @@ from pydantic import model_validator
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.choice import Select, find_pod
 from healer.action.param import ObjectName, Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
+from healer.client.kubernetes.permission import allow
 from healer.client.kubernetes.pod import Pods
 from healer.client.kubernetes.refusal import CONFLICT, NOT_FOUND
 from healer.errors import PermanentError, RejectedError, TemporaryError, UnavailableError

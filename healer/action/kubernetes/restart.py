@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.workload import STEP, deployment_of, refuse_paused
 from healer.action.param import Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
+from healer.client.kubernetes.permission import allow
 from healer.kit.clock import Clock
 from healer.model.effect import Effect, Permission
 from healer.model.outcome import Outcome, Result

@@ -9,9 +9,9 @@ from pydantic import Field
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.workload import STEP, deployment_of, refuse_paused
 from healer.action.param import Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.object import Deployment, Object, ReplicaSet
+from healer.client.kubernetes.permission import allow
 from healer.errors import PermanentError
 from healer.model.effect import Effect, Permission
 from healer.model.outcome import Evidence, Outcome, Result

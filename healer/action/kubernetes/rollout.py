@@ -6,9 +6,9 @@ from datetime import timedelta
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.workload import deployment_of
 from healer.action.param import Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.object import Deployment
+from healer.client.kubernetes.permission import allow
 from healer.errors import StepTimeoutError, TemporaryError
 from healer.kit.clock import Clock
 from healer.model.effect import Effect, Permission

@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field
 from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.workload import deployment_of
 from healer.action.param import Params
-from healer.action.permission import allow
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.object import Autoscaler
+from healer.client.kubernetes.permission import allow
 from healer.errors import PermanentError
 from healer.model.effect import Effect, Permission
 from healer.model.outcome import Evidence, Outcome, Result

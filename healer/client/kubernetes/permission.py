@@ -1,4 +1,4 @@
-"""The rights that actions ask for, in one vocabulary: `apps/deployments/scale`, and the verbs."""
+"""The rights that actions and checks ask for: a resource of a namespace, and the verbs."""
 
 from healer.model.effect import Permission
 
