@@ -26,7 +26,7 @@ from healer.model.event import (
 )
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Finding
-from healer.model.playbook import Mode, Playbook, Remedy
+from healer.model.playbook import Mode, Playbook, Remedy, Undo
 from healer.playbook.condition import evaluate, referenced_checks
 from healer.playbook.scope import build_scope
 
@@ -80,6 +80,7 @@ class Remediation:
             (run.in_flight is not None, treatment.settle),
             (undoing or (failed and not incident.escalated), treatment.after_failure),
             (acted_out, treatment.verify),
+            (self._to_put_back(case), treatment.put_back),
             (incident.healed is not None, self._ender.watched),
             (bool(incident.escalated or incident.denied), self._ender.left_to_people),
             (not incident.firing and not run.acted, self._ender.gone),
@@ -187,6 +188,14 @@ class Remediation:
             return True
         reason = "the fault was gone when healer looked: nothing was done"
         return await self._ender.close(incident, Ending.RESOLVED, reason)
+
+    def _to_put_back(self, case: Case) -> bool:
+        incident, watch = case.incident, case.playbook.verify.watch
+        if incident.healed_at is None or incident.firing:
+            return False
+        if self._tools.clock.now() < incident.healed_at + watch:
+            return False
+        return self._treatment.next_undo(case, when=(Undo.AFTERWARDS,)) is not None
 
     def _is_stale(self, incident: Incident) -> bool:
         run = incident.run

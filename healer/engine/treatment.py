@@ -1,5 +1,6 @@
 """Judge, run, verify, take back: the part of the walk that may change the world."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from healer.engine.case import Case, Tools
@@ -13,7 +14,7 @@ from healer.model.effect import strongest
 from healer.model.event import Judged, Moment, RunStarted, Verified
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Result, Verdict
-from healer.model.playbook import Step
+from healer.model.playbook import Step, Undo
 
 BREATH = timedelta(seconds=2)
 """Between two attempts of a step, where the world names no time."""
@@ -104,14 +105,29 @@ class Treatment:
         await self._tools.journal.decide(case.incident, again)
         return True
 
-    def next_undo(self, case: Case) -> Task | None:
+    async def put_back(self, case: Case) -> bool:
+        """The fault stayed away for the whole watch: what was lent is taken back."""
+        task = self.next_undo(case, when=(Undo.AFTERWARDS,))
+        if task is None:
+            return True
+        incident = await self._runner.run(task, case.incident, case.patient, dry_run=False)
+        last = incident.run.last
+        if last is None or last.result is Result.SUCCEEDED:
+            return True
+        why = f"healed, but {task.step.id} {last.result.value}: {last.summary}"
+        return await self._ender.escalate(case, why)
+
+    def next_undo(
+        self, case: Case, *, when: Sequence[Undo] = (Undo.ON_FAILURE, Undo.AFTERWARDS)
+    ) -> Task | None:
         """The newest finished step that wants to be taken back and can be."""
         run = case.incident.run
         for started in reversed(run.started):
             step = case.find_step(started.step)
-            if step is None or not step.undo or started.dry_run or started.undoes is not None:
+            if step is None or started.dry_run or started.undoes is not None:
                 continue
-            if started.step in run.done and started.step not in run.undone:
+            wanted = step.undo in when
+            if wanted and started.step in run.done and started.step not in run.undone:
                 return self._runner.undo_of(step, started, run.done[started.step])
         return None
 

@@ -27,6 +27,14 @@ class Mode(StrEnum):
     AUTO = "auto"
 
 
+class Undo(StrEnum):
+    """When a step is taken back."""
+
+    NEVER = "never"
+    ON_FAILURE = "on-failure"  # when the round it belongs to did not heal
+    AFTERWARDS = "afterwards"  # then too, and also once the fault has stayed away for the watch
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardSpec:
     """A guard that this playbook asks for, with its parameters."""
@@ -48,14 +56,14 @@ class CheckSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One action. `undo` says whether it is taken back when the verification fails."""
+    """One action, and whether it is taken back."""
 
     id: StepId
     action: str
     params: Params = field(default_factory=dict[str, Json])
     timeout: timedelta = timedelta(minutes=1)
     attempts: int = 1
-    undo: bool = False
+    undo: Undo = Undo.NEVER
     path: str = ""
 
 

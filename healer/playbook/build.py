@@ -13,6 +13,7 @@ from healer.model.playbook import (
     Remedy,
     Step,
     StepId,
+    Undo,
     Verify,
 )
 from healer.playbook.schema import PlaybookDocument, RemedyPart, SpecPart
@@ -61,7 +62,7 @@ def _remedy(part: RemedyPart, path: str) -> Remedy:
             params=step.with_,
             timeout=step.timeout,
             attempts=step.attempts,
-            undo=step.undo,
+            undo=Undo(step.undo),
             path=f"{path}/steps/{index}",
         )
         for index, step in enumerate(part.steps)

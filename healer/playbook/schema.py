@@ -126,7 +126,7 @@ class StepPart(BaseModel):
     with_: dict[str, Any] = Field(default_factory=dict[str, Any], alias="with")
     timeout: Span = timedelta(minutes=1)
     attempts: int = Field(default=1, ge=1, le=10)
-    undo: bool = False
+    undo: Literal["never", "on-failure", "afterwards"] = "never"
 
 
 class RemedyPart(BaseModel):

@@ -19,7 +19,7 @@ from healer.model.event import (
 )
 from healer.model.incident import IncidentState
 from healer.model.outcome import Decision, Result
-from healer.model.playbook import Escalate, Mode, StepId
+from healer.model.playbook import Escalate, Mode, StepId, Undo
 from tests.fakes.clock import START
 from tests.fakes.disk import Disk, FakeGuard
 from tests.fakes.house import FREE, PLAYBOOK, House, alert, group, with_steps
@@ -82,7 +82,7 @@ async def test_a_cure_that_does_not_heal_is_tried_twice_and_then_a_human_is_call
 
 
 async def test_what_did_not_heal_is_taken_back() -> None:
-    playbook = with_steps(replace(FREE, undo=True))
+    playbook = with_steps(replace(FREE, undo=Undo.ON_FAILURE))
     async with House(disk=Disk(cures=1), playbooks=[playbook]).life() as house:
         await house.desk.accept([group(alert())])
         await asyncio.sleep(1800)
@@ -346,3 +346,30 @@ async def test_a_deadline_does_not_wait_for_a_verification_that_is_under_way() -
         await house.desk.accept([group(alert())])
         await asyncio.sleep(601)
         assert house.incident.escalated is not None
+
+
+async def test_what_was_only_lent_is_put_back_once_the_fault_has_stayed_away() -> None:
+    playbook = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
+    async with House(playbooks=[playbook], disk=Disk(free=5, cures=100)).life() as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(120)
+        await house.desk.accept([group(alert(resolved=True))])
+        await asyncio.sleep(1000)
+        assert len(house.disk.effects) == 1
+        await asyncio.sleep(1000)
+        key = house.incident.id
+        assert house.disk.effects == [f"{key}.1.free", f"{key}.1.free.undo"]
+        assert house.incident.closed is not None
+        assert house.incident.closed.ending is Ending.HEALED
+
+
+async def test_what_cannot_be_put_back_calls_a_human() -> None:
+    playbook = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
+    async with House(playbooks=[playbook]).life() as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(120)
+        await house.desk.accept([group(alert(resolved=True))])
+        house.disk.fail = [PermanentError("not allowed")]
+        await asyncio.sleep(3600)
+        assert house.incident.escalated is not None
+        assert "not allowed" in house.incident.escalated.reason
