@@ -38,6 +38,7 @@ from healer.model.event import (
 )
 from healer.model.outcome import Decision, Finding, Outcome, Result
 from healer.model.playbook import StepId
+from healer.model.roster import Roster
 
 
 class IncidentState(StrEnum):
@@ -109,7 +110,7 @@ class Incident:
     severity: str = ""
     opened_at: datetime | None = None
     changed_at: datetime | None = None
-    alerts: Mapping[Fingerprint, Alert] = field(default_factory=dict[Fingerprint, Alert])
+    alerts: Mapping[Fingerprint, Alert] = field(default_factory=Roster)
     matched: PlaybookMatched | None = None
     unmatched: NothingMatched | None = None
     run: Run = Run()
@@ -155,13 +156,14 @@ class Incident:
 
     def apply(self, entry: Entry) -> "Incident":
         """The incident after one more entry."""
+        event = entry.event
+        if isinstance(event, AlertsReceived):  # apart, for storms are made of these
+            alerts = Roster.of(self.alerts).joined(event.alerts)
+            return replace(self, seq=entry.seq, changed_at=entry.at, alerts=alerts)
         known = replace(self, seq=entry.seq, changed_at=entry.at)
-        match entry.event:
+        match event:
             case Opened() as event:
                 return replace(known, key=event.key, severity=event.severity, opened_at=entry.at)
-            case AlertsReceived() as event:
-                latest = {alert.fingerprint: alert for alert in event.alerts}
-                return replace(known, alerts={**self.alerts, **latest})
             case PlaybookMatched() as event:
                 return replace(known, matched=event, unmatched=None)
             case NothingMatched() as event:
@@ -206,7 +208,7 @@ class Incident:
             case Paused() | Resumed():
                 return known
             case _:
-                assert_never(entry.event)
+                assert_never(event)
 
 
 def fold(incident: IncidentId, entries: Iterable[Entry]) -> Incident:
