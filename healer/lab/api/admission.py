@@ -46,7 +46,7 @@ def _default_class(store: Store, claim: Object) -> None:
 def _resize(store: Store, resource: Resource, new: Object, old: Object) -> None:
     wanted = dig(new, "spec", "resources", "requests", "storage")
     had = dig(old, "spec", "resources", "requests", "storage")
-    if wanted is None or had is None or quantity(wanted) <= quantity(had):
+    if wanted is None or had is None or not _grows(wanted, had):
         return
     name = new["metadata"]["name"]
     if dig(old, "status", "phase") != "Bound":
@@ -58,3 +58,10 @@ def _resize(store: Store, resource: Resource, new: Object, old: Object) -> None:
             "the pvc must support resize"
         )
         raise forbidden(resource, name, why)
+
+
+def _grows(wanted: str, had: str) -> bool:
+    try:
+        return quantity(wanted) > quantity(had)
+    except ValueError:
+        return False  # validation says what is wrong with it

@@ -8,6 +8,7 @@ import orjson
 import yaml
 from aiohttp import web
 
+from healer.lab.api import protobuf
 from healer.lab.api.failure import ApiError, bad_request, no_such_path
 from healer.lab.api.rbac import Authorizer, Identity
 from healer.lab.api.resource import Resource
@@ -55,8 +56,7 @@ class Call:
         if not raw.strip():
             return None
         if "protobuf" in self.content_type:
-            message = "the body of the request was in an unknown format - send application/json"
-            raise ApiError(415, "UnsupportedMediaType", message)
+            return _from_protobuf(raw)
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError as error:
@@ -83,6 +83,16 @@ class Call:
         """Raise unless the resource has the part that the path names."""
         if self.target.part and self.resource.subresource(self.target.part) is None:
             raise no_such_path()
+
+
+def _from_protobuf(raw: bytes) -> Object:
+    try:
+        return protobuf.decode(raw)
+    except LookupError as error:
+        message = f"the body of the request was in an unknown format: {error.args[0]}"
+        raise ApiError(415, "UnsupportedMediaType", message) from error
+    except ValueError as error:
+        raise bad_request(f"the body is not protobuf: {error}") from error
 
 
 def check_dry_run(values: list[str]) -> bool:
