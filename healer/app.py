@@ -21,6 +21,10 @@ from healer.action.kubernetes.rollback import RolloutUndo
 from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.check.contract import Check
+from healer.check.inference.cache import CacheUse
+from healer.check.kubernetes.log import LogLines
+from healer.check.kubernetes.pod import PodState
+from healer.check.kubernetes.workload import WorkloadState
 from healer.check.prometheus import Query, Range
 from healer.client.alertmanager import Alertmanager
 from healer.client.kubernetes.cluster import Kubernetes, connect
@@ -97,7 +101,12 @@ PROMETHEUS_ACTIONS = (
     Recipe(WaitUntil, lambda prometheus, clock: WaitUntil(prometheus, clock=clock)),
 )
 FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
-KUBERNETES_CHECKS: tuple[Recipe, ...] = ()
+KUBERNETES_CHECKS = (
+    Recipe(CacheUse, lambda kubernetes, _: CacheUse(kubernetes)),
+    Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
+    Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
+    Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
+)
 PROMETHEUS_CHECKS = (
     Recipe(Query, lambda prometheus, _: Query(prometheus)),
     Recipe(Range, lambda prometheus, clock: Range(prometheus, clock=clock)),
@@ -114,15 +123,32 @@ GUARDS: tuple[type[Any], ...] = (
 )
 
 
-def vocabulary() -> Vocabulary:
-    """Every word that a playbook may use, whatever is configured."""
+def vocabulary(settings: Settings | None = None) -> Vocabulary:
+    """Every word that a playbook may use, and which of them `settings` give no means for."""
     actions = (*KUBERNETES_ACTIONS, *PROMETHEUS_ACTIONS, *FREE_ACTIONS)
     checks = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS)
     return Vocabulary(
         actions={recipe.kind.name: recipe.kind.params for recipe in actions},
         checks={recipe.kind.name: recipe.kind.params for recipe in checks},
         guards={guard.name: guard.params for guard in GUARDS},
+        absent=_absent(settings) if settings else {},
     )
+
+
+def _absent(settings: Settings) -> Mapping[str, str]:
+    absent: dict[str, str] = {}
+    cluster = settings.kubernetes
+    if not (cluster.kubeconfig or cluster.in_cluster):
+        why = "`kubernetes` in the configuration: `in_cluster: true`, or a `kubeconfig`"
+        absent.update({one.kind.name: why for one in (*KUBERNETES_ACTIONS, *KUBERNETES_CHECKS)})
+    if settings.prometheus is None:
+        why = "`prometheus: {url: …}` in the configuration"
+        absent.update({one.kind.name: why for one in (*PROMETHEUS_ACTIONS, *PROMETHEUS_CHECKS)})
+    if settings.alertmanager is None:
+        guards = (SilenceGuard, StillFiringGuard)
+        why = "`alertmanager: {url: …}` in the configuration"
+        absent.update({guard.name: why for guard in guards})
+    return absent
 
 
 @asynccontextmanager
@@ -205,7 +231,7 @@ async def _connect(settings: Settings, clock: Clock, stack: AsyncExitStack) -> C
 
 
 def _load_playbooks(settings: Settings) -> PlaybookSet:
-    playbooks = PlaybookSet(settings.playbooks, vocabulary(), settings.known_services)
+    playbooks = PlaybookSet(settings.playbooks, vocabulary(settings), settings.known_services)
     _told(playbooks.faults)
     return playbooks
 
@@ -277,7 +303,7 @@ def _checks(clients: Clients) -> Mapping[str, Check[Any]]:
 
 
 def _make(clients: Clients, *shelves: tuple[Sequence[Recipe], Any]) -> Mapping[str, Any]:
-    """What is configured is made; what is not is missing, and `Catalog` says so when asked."""
+    """What is configured is made; playbooks that ask for the rest are refused when loaded."""
     return {
         recipe.kind.name: recipe.make(client, clients.clock)
         for recipes, client in shelves

@@ -34,6 +34,7 @@ def check_meaning(document: Document, vocabulary: Vocabulary) -> Iterator[Fault]
     yield from _parts(
         document, "check", (*_SPEC, "diagnose"), vocabulary.checks, Names(roots=_LOOKING)
     )
+    yield from _absent(document, vocabulary.absent)
     yield from _unique(document, [(*_SPEC, "diagnose")], "id", "check")
     yield from _unique(document, [(*_SPEC, "remedies")], "name", "remedy")
     yield from _remedies(document, checks, vocabulary)
@@ -108,6 +109,18 @@ def _part(document: Document, at: At, word: str, models: Models, names: Names) -
                 message = f"`{name}`: {sentence(row, models[name])}"
                 key = row["type"] == "extra_forbidden"
                 yield document.fault((*at, "with", *row["loc"]), message, key=key)
+
+
+def _absent(document: Document, absent: Mapping[str, str]) -> Iterator[Fault]:
+    """Words that are known, but that this daemon lacks the means for."""
+    rows = [(at, "guard") for at, _ in document.rows((*_SPEC, "guards"))]
+    rows += [(at, "check") for at, _ in document.rows((*_SPEC, "diagnose"))]
+    for remedy, _ in document.rows((*_SPEC, "remedies")):
+        rows += [(at, "action") for at, _ in document.rows((*remedy, "steps"))]
+    for at, word in rows:
+        name = document.sub((*at, word))
+        if isinstance(name, str) and name in absent:
+            yield document.fault((*at, word), f"`{name}` needs {absent[name]}")
 
 
 def _waits(params: Json, loc: At) -> bool:

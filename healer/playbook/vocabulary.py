@@ -10,8 +10,12 @@ Models = Mapping[str, type[BaseModel]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """For each name the model of its parameters. Filled by whoever knows the rooms."""
+    """For each name the model of its parameters. Filled by whoever knows the rooms.
+
+    `absent` names what this daemon cannot do as it is configured, and what is missing for it.
+    """
 
     actions: Models = field(default_factory=dict[str, type[BaseModel]])
     checks: Models = field(default_factory=dict[str, type[BaseModel]])
     guards: Models = field(default_factory=dict[str, type[BaseModel]])
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
