@@ -5,6 +5,7 @@ import click
 from healer.cli.check import check
 from healer.cli.control import pause, resume, status
 from healer.cli.incident import incident
+from healer.cli.lab import lab
 from healer.cli.playbook import playbook
 from healer.cli.serve import serve
 
@@ -17,6 +18,7 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(incident)
+main.add_command(lab)
 main.add_command(pause)
 main.add_command(playbook)
 main.add_command(resume)

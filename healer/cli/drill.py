@@ -1,0 +1,63 @@
+"""A drill's report for people: the timeline, what people were told, and how long it took."""
+
+from healer.cli.output import clean, columns
+from healer.cli.timeline import TimelinePrinter, terminal_width
+from healer.lab.drill.report import Report
+
+_WORDS = {
+    "detect": "detect  (fault -> alert received)",
+    "act": "act     (fault -> first step)",
+    "heal": "heal    (fault -> verified healed)",
+}
+
+
+def as_text(report: Report) -> str:
+    """All of it."""
+    printer = TimelinePrinter(width=terminal_width())
+    parts = [
+        _titled(
+            f"Timeline of {report.scenario.name}",
+            "\n".join([printer.head(), *(printer.line(entry) for entry in report.entries)]),
+        ),
+        _titled("Slack", _cleaned(report.slack) or "nobody was told"),
+        _titled("PagerDuty", _cleaned(report.pagerduty) or "nobody was called"),
+    ]
+    if report.dry_run:
+        parts.append(_titled("What would have been done", _rehearsed(report)))
+    parts.append(_titled("Times", _times(report)))
+    return "\n\n".join([*parts, _verdict(report)])
+
+
+def _titled(title: str, text: str) -> str:
+    return f"== {title} ==\n{text}"
+
+
+def _cleaned(text: str) -> str:
+    return "\n".join(clean(line) for line in text.splitlines())
+
+
+def _rehearsed(report: Report) -> str:
+    steps = [f"{number}. {clean(step)}" for number, step in enumerate(report.steps, start=1)]
+    if report.changes:
+        changed = [f"! {clean(change)}" for change in report.changes]
+        return "\n".join([*steps, "and yet this was changed:", *changed])
+    return "\n".join(
+        [*(steps or ["nothing"]), "Nothing was changed: objects and files are as before."]
+    )
+
+
+def _times(report: Report) -> str:
+    rows = [
+        (words, "never" if (took := report.times[name]) is None else f"{took:.1f} s", "")
+        for name, words in _WORDS.items()
+    ]
+    rows[-1] = (*rows[-1][:2], report.scenario.expected)
+    return columns(("TIME TO", "HERE", "RUNBOOK EXPECTS"), rows)
+
+
+def _verdict(report: Report) -> str:
+    name = report.scenario.name
+    if report.dry_run:
+        passed = "rehearsed, and nothing was touched" if report.passed else "NOT as it should be"
+        return f"{name}: {passed}."
+    return f"{name}: {'healed, verified' if report.healed else 'NOT HEALED'}."

@@ -1,0 +1,86 @@
+"""Watches a drill from outside and says what happens when it happens."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+
+from healer.errors import TemporaryError
+from healer.lab.contract import Object
+from healer.lab.remote import Remote
+
+Say = Callable[[str], None]
+
+EVERY = 0.25
+_QUIET = frozenset({"NoticeStarted", "NoticeSent", "Archived"})
+
+
+class Observer:
+    """Follows the alerts of a service and the incident that healer makes of them."""
+
+    def __init__(self, remote: Remote, *, service: str, since: datetime, say: Say) -> None:
+        self._remote = remote
+        self._service = service
+        self._since = since
+        self._say = say
+        self._alerts: dict[str, str] = {}
+        self.incident: str = ""
+        self.entries: list[Object] = []
+
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Look again and again until `done`. Whoever calls bounds the time."""
+        while not done():
+            with contextlib.suppress(TemporaryError):  # somebody may be away for a while
+                await self._look()
+            if not done():
+                await asyncio.sleep(EVERY)
+
+    def happened(self, kind: str, **wanted: object) -> bool:
+        """Is there an entry of that type with these values?"""
+        return any(
+            entry["event"]["type"] == kind
+            and all(entry["event"].get(key) == value for key, value in wanted.items())
+            for entry in self.entries
+        )
+
+    async def _look(self) -> None:
+        await self._look_at_alerts()
+        if not self.incident:
+            await self._find()
+        if self.incident:
+            after = int(self.entries[-1]["seq"]) if self.entries else 0
+            for entry in await self._remote.timeline(self.incident, after=after):
+                self.entries.append(entry)
+                self._tell(entry)
+
+    async def _look_at_alerts(self) -> None:
+        alerts = await self._remote.alerts()
+        seen: dict[str, str] = {}
+        for alert in alerts:
+            if alert["labels"].get("service") != self._service:
+                continue
+            name = alert["labels"]["alertname"]
+            if seen.get(name) != "firing":
+                seen[name] = str(alert["state"])
+        for name, state in seen.items():
+            if self._alerts.get(name) != state:
+                self._say(f"Prometheus: {name} is {state}.")
+        for name in self._alerts.keys() - seen.keys():
+            self._say(f"Prometheus: {name} is over.")
+        self._alerts = seen
+
+    async def _find(self) -> None:
+        for incident in reversed(await self._remote.incidents()):
+            opened = datetime.fromisoformat(str(incident["opened_at"]))
+            if incident["service"] == self._service and opened >= self._since:
+                self.incident = str(incident["id"])
+                self._say(f"healer: incident {self.incident} is open.")
+                return
+
+    def _tell(self, entry: Object) -> None:
+        event = entry["event"]
+        words = entry["words"]
+        if event["type"] == "NoticeSent":
+            self._say(f"healer told {event['channel']}.")
+        elif words and event["type"] not in _QUIET:
+            self._say(f"healer: {words}")

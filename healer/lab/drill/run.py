@@ -1,0 +1,102 @@
+"""One drill: healthy, broken, healed. The order of things, and how long each may take."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from healer.errors import PermanentError
+from healer.lab.drill.observer import Observer
+from healer.lab.drill.report import Report
+from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.untouched import Snapshot, differences, take
+from healer.lab.remote import Remote
+from healer.lab.site import SITES
+
+Say = Callable[[str], None]
+
+HEALTHY_WITHIN = 60.0
+HEALED_WITHIN = 240.0
+OVER_WITHIN = 120.0
+TOLD_WITHIN = 30.0
+
+
+async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
+    """Break it and watch; the report says whether it was healed."""
+    if scenario.service not in remote.state.services:
+        message = f"{scenario.name} needs {scenario.service}, which does not run in this lab"
+        raise PermanentError(message)
+    site = SITES[scenario.service]
+    await _healthy(scenario, remote)
+    say(f"{scenario.service} is healthy. Now {scenario.what}.")
+    struck_at = datetime.now(UTC)
+    before = await take(remote, site) if _files_stay(scenario, remote) else None
+    observer = Observer(remote, service=scenario.service, since=struck_at, say=say)
+    async with scenario.cause.strike(remote, say=say):
+        if remote.state.dry_run and before is None:
+            before = await take(remote, site)
+        await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
+        after = await take(remote, site) if before else None
+    await _wait(observer, lambda: _over(observer), OVER_WITHIN)
+    await _wait(observer, lambda: observer.happened("Archived"), TOLD_WITHIN)
+    return Report(
+        scenario=scenario,
+        struck_at=struck_at,
+        entries=observer.entries,
+        slack=str((await remote.slack())["text"]),
+        pagerduty=str((await remote.pagerduty())["text"]),
+        dry_run=remote.state.dry_run,
+        changes=_changes(before, after),
+    )
+
+
+def _files_stay(scenario: Scenario, remote: Remote) -> bool:
+    """A fault that lasts writes no files: look before it strikes. Another is part of the before."""
+    return remote.state.dry_run and scenario.cause.lasts
+
+
+def _changes(before: Snapshot | None, after: Snapshot | None) -> tuple[str, ...]:
+    return tuple(differences(before, after)) if before and after else ()
+
+
+async def _healthy(scenario: Scenario, remote: Remote) -> None:
+    """Before anything is broken nothing may be: no alert, and all pods ready and scraped."""
+    site = SITES[scenario.service]
+    firing = ""
+    try:
+        async with asyncio.timeout(HEALTHY_WITHIN):
+            while True:
+                ready = await remote.ready_pods(site.namespace, site.selector)
+                scraped = await remote.query(f'sum(up{{namespace="{site.namespace}"}})')
+                alerts = [
+                    alert["labels"]["alertname"]
+                    for alert in await remote.alerts()
+                    if alert["labels"].get("service") == site.name
+                ]
+                firing = ", ".join(alerts)
+                if len(ready) >= site.replicas and scraped == len(ready) and not alerts:
+                    return
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        why = f"alerts: {firing}" if firing else "not all pods are ready and scraped"
+        message = f"{site.name} is not healthy, so nothing is broken now ({why})"
+        raise PermanentError(message) from None
+
+
+async def _wait(observer: Observer, done: Callable[[], bool], seconds: float) -> None:
+    """Until it is done or the time is up; the report tells which."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await observer.until(done)
+
+
+def _decided(observer: Observer) -> bool:
+    return (
+        observer.happened("Verified", moment="after", healed=True)
+        or observer.happened("Escalated")
+        or observer.happened("Closed")
+    )
+
+
+def _over(observer: Observer) -> bool:
+    return observer.happened("Closed") or observer.happened("Escalated")

@@ -1,0 +1,11 @@
+"""Every fault by its name."""
+
+from collections.abc import Mapping
+
+from healer.lab.fault.contract import Fault
+from healer.lab.fault.flood import Flood
+from healer.lab.fault.volume import FullVolume
+
+_ALL: tuple[Fault, ...] = (FullVolume(), Flood())
+
+FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}

@@ -1,0 +1,168 @@
+"""A running lab from outside: its Kubernetes API, Prometheus, healer, Slack and PagerDuty by HTTP.
+
+Faults and drills use nothing else, so that they would do the same to a real cluster.
+"""
+
+import contextlib
+import json
+import ssl
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from healer.errors import PermanentError, UnavailableError
+from healer.lab.contract import Object
+from healer.lab.state import State
+
+GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "poddisruptionbudgets": "/apis/policy/v1",
+}
+EXEC_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a command in a pod ended."""
+
+    code: int
+    output: str
+
+
+class Remote:
+    """Questions to a lab, and commands in its pods."""
+
+    def __init__(self, state: State, session: aiohttp.ClientSession) -> None:
+        self.state = state
+        self._session = session
+        self._ssl: ssl.SSLContext | bool = True
+        if state.kubernetes.startswith("https:"):
+            self._ssl = ssl.create_default_context(cadata=state.ca)
+
+    # --------------------------------------------------------------------------- kubernetes
+
+    async def objects(self, plural: str, namespace: str, selector: str = "") -> list[Object]:
+        """All objects of a kind in a namespace."""
+        path = f"{GROUPS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}"
+        query = {"labelSelector": selector} if selector else {}
+        found = await self._get(self.state.kubernetes + path, query, token=self.state.token)
+        return list(found["items"])
+
+    async def ready_pods(self, namespace: str, selector: str) -> list[str]:
+        """The names of the pods that take traffic."""
+        pods = await self.objects("pods", namespace, selector)
+        return sorted(pod["metadata"]["name"] for pod in pods if _ready(pod))
+
+    async def run_in(self, namespace: str, pod: str, argv: Sequence[str]) -> Ran:
+        """Run a command in a pod to its end, as `kubectl exec` does."""
+        url = f"{self.state.kubernetes}/api/v1/namespaces/{namespace}/pods/{pod}/exec"
+        query = [("stdout", "true"), ("stderr", "true"), *(("command", one) for one in argv)]
+        said: list[bytes] = []
+        async with self._session.ws_connect(
+            url,
+            params=query,
+            protocols=EXEC_PROTOCOLS,
+            headers={"Authorization": f"Bearer {self.state.token}"},
+            ssl=self._ssl,
+            max_msg_size=0,
+        ) as socket:
+            async for message in socket:
+                if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
+                    continue
+                channel, data = message.data[0], message.data[1:]
+                if channel == 3:
+                    output = b"".join(said).decode(errors="replace")
+                    return Ran(code=_code(json.loads(data)), output=output)
+                said.append(data)
+        message = f"the command in {namespace}/{pod} broke off"
+        raise UnavailableError(message)
+
+    # ------------------------------------------------------------------------------- healer
+
+    async def incidents(self) -> list[Object]:
+        """All of them, newest first."""
+        found = await self._healer("/api/v1/incidents", {"limit": "500"})
+        return list(found["incidents"])
+
+    async def incident(self, incident: str) -> Object:
+        """Everything known of one."""
+        return await self._healer(f"/api/v1/incidents/{incident}")
+
+    async def timeline(self, incident: str, *, after: int = 0) -> list[Object]:
+        """Its entries."""
+        path = f"/api/v1/incidents/{incident}/timeline"
+        found = await self._healer(path, {"after": str(after)})
+        return list(found["entries"])
+
+    async def status(self) -> Object:
+        """Is healer ready?"""
+        return await self._healer("/api/v1/status")
+
+    # ------------------------------------------------------------------------ the rest of it
+
+    async def query(self, promql: str) -> float | None:
+        """The one value of a query; None where there is none."""
+        url = f"{self.state.prometheus}/api/v1/query"
+        found = await self._get(url, {"query": promql})
+        series = found["data"]["result"]
+        return float(series[0]["value"][1]) if series else None
+
+    async def alerts(self) -> list[Object]:
+        """What Prometheus holds pending or firing."""
+        found = await self._get(f"{self.state.prometheus}/api/v1/alerts")
+        return list(found["data"]["alerts"])
+
+    async def slack(self) -> Object:
+        """All messages, and as text."""
+        return await self._get(f"{self.state.slack}/lab/state")
+
+    async def pagerduty(self) -> Object:
+        """All incidents, and as text."""
+        return await self._get(f"{self.state.pagerduty}/lab/state")
+
+    async def _healer(self, path: str, query: Mapping[str, str] | None = None) -> Object:
+        return await self._get(self.state.healer + path, query or {}, token=self.state.operator)
+
+    async def _get(
+        self, url: str, query: Mapping[str, str] | None = None, *, token: str = ""
+    ) -> Any:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        try:
+            async with self._session.get(
+                url, params=query or {}, headers=headers, ssl=self._ssl
+            ) as answer:
+                if answer.status >= 400:
+                    said = (await answer.text())[:300]
+                    message = f"{url} answers {answer.status}: {said}"
+                    raise PermanentError(message)
+                return await answer.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            message = f"{url} does not answer: {error or type(error).__name__}"
+            raise UnavailableError(message) from error
+
+
+@contextlib.asynccontextmanager
+async def connected(state: State) -> AsyncGenerator[Remote]:
+    """The way into a lab, while the block runs."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        yield Remote(state, session)
+
+
+def _ready(pod: Object) -> bool:
+    if "deletionTimestamp" in pod["metadata"]:
+        return False
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _code(status: Object) -> int:
+    """The exit code in the Status that ends an exec."""
+    if status.get("status") == "Success":
+        return 0
+    causes = status.get("details", {}).get("causes", [])
+    codes = [int(one["message"]) for one in causes if one.get("reason") == "ExitCode"]
+    return codes[0] if codes else 1

@@ -1,0 +1,103 @@
+"""Puts a service into the cluster: its shipped manifests, the model on its volume, ready pods."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from healer.lab import manifest
+from healer.lab.access import grants
+from healer.lab.api.failure import ApiError
+from healer.lab.api.resource import RESOURCES
+from healer.lab.api.store import Store
+from healer.lab.contract import Object
+from healer.lab.monitoring.child import StartError
+from healer.lab.node.field import text, value
+from healer.lab.node.node import ProcessNode
+from healer.lab.site import ADMIN_KEY, Site
+
+READY_WITHIN = 120.0
+PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
+
+Say = Callable[[str], None]
+
+
+async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, say: Say) -> None:
+    """Returns when all replicas are ready; StartError, with their last words, if they never are."""
+    for plural, obj in grants():
+        _create(store, plural, obj)
+    objects = _manifests(site, say)
+    _create(store, "namespaces", {"metadata": {"name": site.namespace}})
+    _create(store, "secrets", _secret(site))
+    for obj in objects:
+        if obj["kind"] != "Deployment":
+            _create(store, PLURALS[obj["kind"]], obj)
+    volume = await _volume(site, node)
+    for place in ("models", "backups"):
+        await asyncio.to_thread(shutil.copytree, model, volume / place / "default")
+    for obj in objects:
+        if obj["kind"] == "Deployment":
+            _create(store, "deployments", obj)
+    say(f"{site.name}: {site.replicas} inference servers are starting, each a process of its own.")
+    await _ready(site, store, node)
+
+
+def _manifests(site: Site, say: Say) -> list[Object]:
+    deployment = f"Deployment/{site.deployment}"
+    return manifest.load(
+        site.folder,
+        sizes={f"PersistentVolumeClaim/{site.claim}": f"{site.volume}Mi"},
+        replicas={deployment: site.replicas},
+        env={deployment: site.environment},
+        resources={deployment: {"requests": {"cpu": "100m", "memory": "256Mi"}}},
+        say=say,
+    )
+
+
+def _secret(site: Site) -> Object:
+    return {
+        "metadata": {"name": site.secret, "namespace": site.namespace},
+        "type": "Opaque",
+        "stringData": {"key": ADMIN_KEY},
+    }
+
+
+def _create(store: Store, plural: str, obj: Object) -> None:
+    try:
+        store.create(plural, obj)
+    except ApiError as error:
+        if error.reason != "AlreadyExists":
+            raise
+
+
+async def _volume(site: Site, node: ProcessNode) -> Path:
+    async with asyncio.timeout(READY_WITHIN):
+        while True:
+            with contextlib.suppress(LookupError):
+                return node.volume(site.namespace, site.claim)
+            await asyncio.sleep(0.05)
+
+
+async def _ready(site: Site, store: Store, node: ProcessNode) -> None:
+    try:
+        async with asyncio.timeout(READY_WITHIN):
+            async for _ in store.watch("deployments"):
+                found = store.get("deployments", site.namespace, site.deployment)
+                if found and value(found, "status", "readyReplicas") == site.replicas:
+                    return
+    except TimeoutError:
+        said = await _last_words(site, store, node)
+        message = f"{site.name} was not ready within {READY_WITHIN:g} s:\n{said}"
+        raise StartError(message) from None
+
+
+async def _last_words(site: Site, store: Store, node: ProcessNode) -> str:
+    words: list[str] = []
+    for pod in store.list("pods", site.namespace):
+        name = text(pod, "metadata", "name")
+        words.append(f"{name}: {value(pod, 'status', 'containerStatuses')}")
+        with contextlib.suppress(LookupError):
+            log = await node.logs(site.namespace, name, tail=10)
+            words.append(log.decode(errors="replace"))
+    return "\n".join(words) or "no pods were made"
