@@ -3,7 +3,7 @@
 The API server keeps the Authorization header for itself, so the admin key travels in X-Admin-Key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 
 from healer.client.http import refusal
+from healer.client.kubernetes.container import Pod
 from healer.client.kubernetes.pod import Pods, ProxyCall
 from healer.client.kubernetes.session import Answer
 from healer.errors import UnavailableError
@@ -41,12 +42,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheUsage:
-    """What lies in the cache on the SSD; `old` is what is older than was asked."""
+    """What lies in the cache on the SSD; `old` is what is older than was asked.
+
+    `free_bytes` is what the volume has left; None where the server has not measured it.
+    """
 
     files: int
     bytes: int
     old_files: int
     old_bytes: int
+    free_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,7 @@ class Inference:
             bytes=_count(told, "bytes"),
             old_files=_count(told, "older_files"),
             old_bytes=_count(told, "older_bytes"),
+            free_bytes=None if told.get("free_bytes") is None else _count(told, "free_bytes"),
         )
 
     async def evict_cache(self, older_than: timedelta, *, dry_run: bool) -> Evicted:
@@ -154,6 +160,13 @@ class Inference:
             reason=reason,
             headers=answer.headers,
         )
+
+
+def one_per_volume(pods: Iterable[Pod]) -> list[Pod]:
+    """One ready pod for each set of claims: its cache is theirs. Without claims, each its own."""
+    ready = [pod for pod in pods if pod.ready]
+    chosen = {pod.claims or (pod.metadata.uid,): pod for pod in reversed(ready)}
+    return sorted(chosen.values(), key=lambda pod: pod.name)
 
 
 def _said(body: bytes) -> tuple[str, str]:

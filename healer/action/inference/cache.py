@@ -8,7 +8,7 @@ from pydantic import Field
 
 from healer.action.contract import StepContext, Undo
 from healer.action.param import Params
-from healer.client.inference import Evicted, Inference
+from healer.client.inference import Evicted, Inference, one_per_volume
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.container import Pod
 from healer.client.kubernetes.permission import allow
@@ -74,14 +74,12 @@ class CacheEvict:
         return None
 
     async def _volumes(self, ctx: StepContext) -> list[Pod]:
-        """One ready pod for each set of claims. A pod without claims has a disk of its own."""
         pods = await self._pods.select(ctx.target.namespace, ctx.service.selector)
-        ready = [pod for pod in pods if pod.ready]
-        if not ready:
+        chosen = one_per_volume(pods)
+        if not chosen:
             message = f"no pod of {ctx.target} is ready: nobody can be asked to delete"
             raise TemporaryError(message)
-        chosen = {pod.claims or (pod.metadata.uid,): pod for pod in reversed(ready)}
-        return sorted(chosen.values(), key=lambda pod: pod.name)
+        return chosen
 
     async def _evict(self, pod: Pod, params: CacheEvictParams, ctx: StepContext) -> Evicted:
         return await self._server(pod, ctx).evict_cache(params.older_than, dry_run=ctx.dry_run)
