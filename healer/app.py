@@ -21,7 +21,6 @@ from healer.action.kubernetes.rollback import RolloutUndo
 from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.check.contract import Check
-from healer.check.inference.cache import CacheUse
 from healer.check.kubernetes.log import LogLines
 from healer.check.kubernetes.pod import PodState
 from healer.check.kubernetes.workload import WorkloadState
@@ -102,7 +101,6 @@ PROMETHEUS_ACTIONS = (
 )
 FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
 KUBERNETES_CHECKS = (
-    Recipe(CacheUse, lambda kubernetes, _: CacheUse(kubernetes)),
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),

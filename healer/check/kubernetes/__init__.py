@@ -1,0 +1,1 @@
+"""What healer can find out from Kubernetes. One file a question; none asks about everything."""
