@@ -8,9 +8,10 @@ from healer.errors import PermanentError
 from healer.model.alert import Alert
 from healer.model.event import IncidentId, IncidentKey
 from healer.model.incident import Incident
+from healer.model.index import Index
 from healer.model.playbook import Playbook, select
 from healer.model.service import Service, Target, parse_target
-from healer.playbook.render import render
+from healer.playbook.render import render, template_names
 from healer.playbook.scope import Scope, build_scope
 
 
@@ -24,6 +25,40 @@ class Route:
     severity: str
 
 
+class Router:
+    """Where alerts lead, as long as these are the services and the playbooks."""
+
+    def __init__(self, services: Iterable[Service], playbooks: Iterable[Playbook]) -> None:
+        self._services = Index(((one.match,), one) for one in services)
+        self._playbooks = Index((one.match, one) for one in playbooks)
+        self._fixed: dict[tuple[str, str], Target] = {}
+
+    def route(self, alert: Alert, *, now: datetime) -> Route | None:
+        """Where this alert leads; None where it is about no service of ours."""
+        service = find_service(self._services.candidates(alert.labels), alert)
+        if service is None:
+            return None
+        playbook = select(self._playbooks.candidates(alert.labels), service.name, alert.labels)
+        name = playbook.name if playbook else ""
+        target = self._target(playbook, service, alert, now)
+        key = IncidentKey(service=service.name, playbook=name, target=target)
+        return Route(service=service, playbook=playbook, key=key, severity=severity(service, alert))
+
+    def _target(
+        self, playbook: Playbook | None, service: Service, alert: Alert, now: datetime
+    ) -> Target:
+        """Most playbooks aim at what the service says alone: then once is enough."""
+        if playbook is None:
+            return find_target(playbook, service, alert, now=now)
+        place = (service.name, playbook.name)
+        known = self._fixed.get(place)
+        if known is None:
+            known = find_target(playbook, service, alert, now=now)
+            if all(name[0] == "service" for name in template_names(playbook.target)):
+                self._fixed[place] = known
+        return known
+
+
 def find_service(services: Iterable[Service], alert: Alert) -> Service | None:
     """The first service, in the order of the configuration, that owns the alert."""
     return next((service for service in services if service.owns(alert.labels)), None)
@@ -32,15 +67,8 @@ def find_service(services: Iterable[Service], alert: Alert) -> Service | None:
 def route(
     alert: Alert, *, services: Iterable[Service], playbooks: Sequence[Playbook], now: datetime
 ) -> Route | None:
-    """Where this alert leads; None where it is about no service of ours."""
-    service = find_service(services, alert)
-    if service is None:
-        return None
-    playbook = select(playbooks, service.name, alert.labels)
-    name = playbook.name if playbook else ""
-    target = find_target(playbook, service, alert, now=now)
-    key = IncidentKey(service=service.name, playbook=name, target=target)
-    return Route(service=service, playbook=playbook, key=key, severity=severity(service, alert))
+    """Where this one alert leads; None where it is about no service of ours."""
+    return Router(services, playbooks).route(alert, now=now)
 
 
 def find_target(

@@ -6,17 +6,18 @@ the store, so that hundreds of webhooks at once cost one fsync. All of a batch o
 
 import asyncio
 import secrets
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from healer.engine.catalog import Catalog
-from healer.engine.correlate import Route, is_news, route
+from healer.engine.correlate import Router, is_news
 from healer.engine.journal import Journal
 from healer.errors import ConflictError, TimelineError, UnavailableError
 from healer.kit.clock import Clock
 from healer.model.alert import Alert, AlertGroup
 from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
+from healer.model.incident import Incident
+from healer.model.playbook import Playbook
 from healer.model.receipt import Receipt
 
 BATCH = 256
@@ -32,12 +33,21 @@ class _Waiting:
 
 
 @dataclass(slots=True)
-class _Draft:
-    """The lines of one incident in this batch, and what is known of its alerts so far."""
+class _Place:
+    """One incident in this batch, open (`known`) or about to be: its new lines and alerts."""
 
+    key: IncidentKey
+    known: Incident | None
     id: IncidentId
     events: list[Event] = field(default_factory=list[Event])
     fresh: dict[str, Alert] = field(default_factory=dict[str, Alert])
+
+    def is_news(self, alert: Alert) -> bool:
+        """Does it tell anything that neither the incident nor this batch has told?"""
+        seen = self.fresh.get(alert.fingerprint)
+        if seen is None:
+            return is_news(alert, self.known)
+        return (seen.status, seen.starts_at) != (alert.status, alert.starts_at)
 
 
 class Reception:
@@ -56,6 +66,7 @@ class Reception:
         self._clock = clock
         self._woken = woken
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._routed: tuple[Sequence[Playbook], Router] | None = None
 
     async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
         """Durable when it returns; UnavailableError where too much is waiting already."""
@@ -88,85 +99,85 @@ class Reception:
     async def _record(self, batch: Sequence[_Waiting]) -> Sequence[Receipt]:
         """Correlate and append; again where an incident moved on or closed meanwhile."""
         while True:
-            desk = _Sorting(self._catalog, self._journal, self._clock)
+            desk = _Sorting(self._router(), self._journal, self._clock)
             receipts = [desk.take(waiting.groups) for waiting in batch]
-            if not desk.drafts:
+            changed = desk.changed()
+            if not changed:
                 return receipts
-            known = [draft.id for draft in desk.drafts.values()]
+            known = [place.id for place in changed]
             async with self._journal.holding(known):
-                if not desk.still_true():
+                if not desk.still_true(changed):
                     continue
-                lines = [(draft.id, draft.events) for draft in desk.drafts.values()]
                 try:
-                    await self._journal.append_held(lines)
+                    await self._journal.append_held([(one.id, one.events) for one in changed])
                 except ConflictError:
                     continue
             for incident in known:
                 self._woken(incident)
             return receipts
 
+    def _router(self) -> Router:
+        """For the playbooks in force; they change rarely."""
+        playbooks = self._catalog.current()
+        if self._routed is None or self._routed[0] is not playbooks:
+            self._routed = playbooks, Router(self._catalog.services.values(), playbooks)
+        return self._routed[1]
+
 
 class _Sorting:
     """One attempt at sorting a batch into incidents. Changes nothing outside itself."""
 
-    def __init__(self, catalog: Catalog, journal: Journal, clock: Clock) -> None:
-        self._services = tuple(catalog.services.values())
-        self._playbooks = catalog.current()
+    def __init__(self, router: Router, journal: Journal, clock: Clock) -> None:
+        self._router = router
         self._journal = journal
         self._now = clock.now()
-        self._opened: dict[IncidentKey, bool] = {}
-        self.drafts: dict[IncidentKey, _Draft] = {}
+        self._places: dict[IncidentKey, _Place] = {}
 
     def take(self, groups: Sequence[AlertGroup]) -> Receipt:
         """Sort one delivery."""
-        counts: Counter[str] = Counter()
+        counts = dict.fromkeys(_COUNTED, 0)
         for group in groups:
-            news: dict[IncidentKey, tuple[Route, list[Alert]]] = {}
+            news: dict[IncidentId, tuple[_Place, str, list[Alert]]] = {}
             for alert in group.alerts:
-                found = route(
-                    alert, services=self._services, playbooks=self._playbooks, now=self._now
-                )
+                found = self._router.route(alert, now=self._now)
                 if found is None:
                     counts["unmatched"] += 1
                     continue
-                if not self._is_news(found.key, alert):
+                place = self._places.get(found.key) or self._find(found.key)
+                if not place.is_news(alert):
                     counts["repeated"] += 1
                     continue
-                news.setdefault(found.key, (found, []))[1].append(alert)
-            for found, alerts in news.values():
-                counts.update(self._draft(found, alerts, group))
-        return Receipt(**{name: counts[name] for name in _COUNTED})
+                place.fresh[alert.fingerprint] = alert
+                news.setdefault(place.id, (place, found.severity, []))[2].append(alert)
+            for place, severity, alerts in news.values():
+                if place.known is None and not place.events:
+                    place.events.append(Opened(key=place.key, severity=severity))
+                    counts["opened"] += 1
+                else:
+                    counts["joined"] += sum(alert.firing for alert in alerts)
+                counts["resolved"] += sum(not alert.firing for alert in alerts)
+                received = AlertsReceived(
+                    alerts=tuple(alerts), group=group.key, truncated=group.truncated
+                )
+                place.events.append(received)
+        return Receipt(**counts)
 
-    def still_true(self) -> bool:
+    def changed(self) -> Sequence[_Place]:
+        """The incidents that have new lines."""
+        return [place for place in self._places.values() if place.events]
+
+    def still_true(self, places: Iterable[_Place]) -> bool:
         """Is every incident still as open, or as absent, as when it was sorted?"""
         return all(
-            (self._journal.find_open(key) is None) == self._opened[key] for key in self.drafts
+            (self._journal.find_open(place.key) is None) == (place.known is None)
+            for place in places
         )
 
-    def _is_news(self, key: IncidentKey, alert: Alert) -> bool:
-        draft = self.drafts.get(key)
-        if draft and (seen := draft.fresh.get(alert.fingerprint)):
-            return (seen.status, seen.starts_at) != (alert.status, alert.starts_at)
-        return is_news(alert, self._journal.find_open(key))
-
-    def _draft(self, found: Route, alerts: list[Alert], group: AlertGroup) -> Counter[str]:
-        known = self._journal.find_open(found.key)
-        draft = self.drafts.get(found.key)
-        counts: Counter[str] = Counter()
-        if draft is None:
-            draft = _Draft(id=known.id if known else _new_id())
-            self.drafts[found.key] = draft
-            self._opened[found.key] = known is None
-            if known is None:
-                draft.events.append(Opened(key=found.key, severity=found.severity))
-                counts["opened"] += 1
-        if not counts["opened"]:
-            counts["joined"] += sum(alert.firing for alert in alerts)
-        counts["resolved"] += sum(not alert.firing for alert in alerts)
-        received = AlertsReceived(alerts=tuple(alerts), group=group.key, truncated=group.truncated)
-        draft.events.append(received)
-        draft.fresh.update({alert.fingerprint: alert for alert in alerts})
-        return counts
+    def _find(self, key: IncidentKey) -> _Place:
+        known = self._journal.find_open(key)
+        place = _Place(key=key, known=known, id=known.id if known else _new_id())
+        self._places[key] = place
+        return place
 
 
 _COUNTED = ("opened", "joined", "repeated", "resolved", "unmatched")

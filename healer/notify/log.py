@@ -1,7 +1,8 @@
 """The log: one line of JSON for every entry, with the words people read and no raw alert text."""
 
-import json
 import logging
+
+import orjson
 
 from healer.model.event import Entry, Escalated, NoticeDropped
 from healer.model.incident import Incident
@@ -19,7 +20,10 @@ class EntryLog:
 
     def see(self, entry: Entry, incident: Incident) -> None:
         """Write the line of an entry."""
-        self._log.log(_level(entry), "%s", json.dumps(_fields(entry, incident), ensure_ascii=False))
+        log, level = self._log, _level(entry)
+        if log.isEnabledFor(level):  # handled at once: who called is of no interest, and costs
+            line = orjson.dumps(_fields(entry, incident)).decode()
+            log.handle(log.makeRecord(log.name, level, "", 0, "%s", (line,), None))
 
 
 def _level(entry: Entry) -> int:

@@ -129,14 +129,18 @@ class EntryMetrics:
 
     def _place(self, incident: Incident) -> None:
         """Move it to where it stands now, and forget it when it is archived."""
-        before = self._places.pop(incident.id, None)
-        if before is not None:
-            self._incidents.labels(*before).dec()
-        if incident.archived or incident.key is None:
+        before = self._places.get(incident.id)
+        here = None
+        if not incident.archived and incident.key is not None:
+            here = (self._bound["service"](incident.key.service), str(incident.state))
+        if here == before:
             return
-        here = (self._bound["service"](incident.key.service), str(incident.state))
-        self._places[incident.id] = here
-        self._incidents.labels(*here).inc()
+        if before is not None:
+            del self._places[incident.id]
+            self._incidents.labels(*before).dec()
+        if here is not None:
+            self._places[incident.id] = here
+            self._incidents.labels(*here).inc()
 
     def _gauge(self, name: str, what: str, *labels: str) -> Gauge:
         return Gauge(name, what, labels, registry=self.registry)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _HIDDEN = "***"
 _NAMED = re.compile(
@@ -33,9 +34,16 @@ def redact_value(name: str, value: object) -> str:
 
 def plain(text: str, limit: int) -> str:
     """One printable line of at most `limit` characters; a cut is marked."""
-    text = text[: 4 * limit]  # nothing behind it can be shown; a megabyte is not worth reading
-    line = " ".join("".join(_printable(character) for character in text).split())
-    line = redact(line)
+    # Nothing behind it can be shown; a megabyte is not worth reading, nor keeping.
+    return _plain(text[: 4 * limit], limit)
+
+
+@lru_cache(maxsize=1024)
+def _plain(text: str, limit: int) -> str:
+    """Kept for the texts of late: a storm says the same few names and lines again and again."""
+    if not text.isprintable():
+        text = "".join(_printable(character) for character in text)
+    line = redact(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
