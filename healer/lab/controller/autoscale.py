@@ -13,7 +13,7 @@ from healer.lab.api.termination import stamp
 from healer.lab.api.value import dig, fields, items, labels, section
 from healer.lab.contract import Change, Cluster, Object
 from healer.lab.controller import recommendation
-from healer.lab.controller.loop import Controller, Key, itself, key_of, run
+from healer.lab.controller.loop import Controller, Key, key_of, run
 from healer.lab.controller.state import Now, is_active, is_ready, set_condition
 
 logger = logging.getLogger(__name__)
@@ -48,10 +48,11 @@ class Autoscaler:
     _stabilizers: dict[str, recommendation.Stabilizer] = field(
         default_factory=dict[str, recommendation.Stabilizer]
     )
+    _seen: dict[Key, Object] = field(default_factory=dict[Key, Object])
 
     async def run(self) -> None:
         """For ever."""
-        watches = {_HPAS: itself, "deployments": self._scaled, "replicasets": self._scaled}
+        watches = {_HPAS: self._wished, "deployments": self._scaled, "replicasets": self._scaled}
         await run(
             self.cluster, Controller(name="autoscaler", watches=watches, reconcile=self.reconcile)
         )
@@ -202,15 +203,29 @@ class Autoscaler:
             return None
         return self.cluster.get(plural, key_of(hpa)[0], str(ref.get("name")))
 
+    def _wished(self, change: Change) -> tuple[Key, ...]:
+        """An autoscaler that is new or was changed; what it writes itself is no news."""
+        key = key_of(change.object)
+        if change.type == "DELETED":
+            self._seen.pop(key, None)
+            self._stabilizers.pop(str(change.object["metadata"]["uid"]), None)
+            return ()
+        spec = change.object["spec"]
+        if self._seen.get(key) == spec:
+            return ()
+        self._seen[key] = spec
+        return (key,)
+
     def _scaled(self, change: Change) -> tuple[Key, ...]:
-        """A change of a workload wakes the autoscalers that hold it."""
+        """A workload that somebody else scaled wakes its autoscaler."""
         space, name = key_of(change.object)
-        kind = change.object.get("kind")
+        kind, replicas = change.object.get("kind"), dig(change.object, "spec", "replicas")
         return tuple(
             key_of(hpa)
             for hpa in self.cluster.list(_HPAS, space)
             if dig(hpa, "spec", "scaleTargetRef", "name") == name
             and dig(hpa, "spec", "scaleTargetRef", "kind") == kind
+            and dig(hpa, "status", "desiredReplicas") != replicas
         )
 
 

@@ -162,13 +162,15 @@ class Deployments:
             self._scale(deployment, one, sizes[one["metadata"]["name"]])
 
     def _counted(self, one: Object) -> rollout.Set:
-        """Available ones are counted only among pods that still are: the status may lag."""
+        """The status may lag: available are at most those that are there and are to stay."""
         present = sum(is_active(pod) for pod in owned(self.cluster, "pods", one))
         available = int(dig(one, "status", "availableReplicas") or 0)
+        wanted = int(dig(one, "spec", "replicas") or 0)
         return rollout.Set(
             name=one["metadata"]["name"],
-            wanted=int(dig(one, "spec", "replicas") or 0),
-            available=min(available, present),
+            wanted=wanted,
+            available=min(available, present, wanted),
+            present=present,
         )
 
     def _scale(self, deployment: Object, one: Object, replicas: int) -> None:

@@ -29,6 +29,8 @@ class Set:
     name: str
     wanted: int
     available: int
+    present: int = 0
+    """Pods that are there and not told to end."""
 
 
 def fence(deployment: Object) -> Fence:
@@ -48,7 +50,9 @@ def new_size(limits: Fence, new: Set, old: Sequence[Set]) -> int:
     """How many replicas the new ReplicaSet is to have now."""
     if new.wanted >= limits.replicas:
         return limits.replicas
-    room = limits.replicas + limits.surge - new.wanted - sum(one.wanted for one in old)
+    # Pods that are still to be told to end take room until they are.
+    taken = sum(max(one.wanted, one.present) for one in old)
+    room = limits.replicas + limits.surge - new.wanted - taken
     return min(limits.replicas, new.wanted + max(0, room))
 
 
@@ -64,7 +68,8 @@ def old_sizes(limits: Fence, new: Set, old: Sequence[Set]) -> Mapping[str, int]:
         spare -= sick
     excess = new.available + sum(one.available for one in old) - limits.least
     for one in old:
-        healthy = min(max(0, excess), sizes[one.name])
+        healthy = min(max(0, excess), max(0, spare), sizes[one.name])
         sizes[one.name] -= healthy
         excess -= healthy
+        spare -= healthy
     return sizes
