@@ -98,9 +98,10 @@ class Remote:
         found = await self._healer(path, {"after": str(after)})
         return list(found["entries"])
 
-    async def status(self) -> Object:
-        """Is healer ready?"""
-        return await self._healer("/api/v1/status")
+    async def playbooks(self) -> list[str]:
+        """The names of those in force."""
+        found = await self._healer("/api/v1/playbooks")
+        return [str(one["name"]) for one in found["playbooks"]]
 
     # ------------------------------------------------------------------------ the rest of it
 

@@ -6,7 +6,7 @@ such as a pod that starts, keeps a floor: a processor cannot be compressed.
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 import yaml
@@ -25,6 +25,12 @@ UPDATE = "15m"
 def playbook(text: str, by: Compression) -> str:
     """A file of a playbook with its time compressed."""
     return yaml.safe_dump(compressed(yaml.safe_load(text), by), sort_keys=False, width=100)
+
+
+def concerns(text: str, services: Set[str]) -> bool:
+    """Whether a playbook is for any of these services; one that names none is for all."""
+    named = yaml.safe_load(text)["spec"].get("services") or services
+    return bool(services & set(named))
 
 
 def compressed(shipped: dict[str, Any], by: Compression) -> dict[str, Any]:

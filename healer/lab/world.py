@@ -223,9 +223,11 @@ class _Builder:
     def _playbooks(self) -> Path:
         folder = self.folder / "playbooks"
         folder.mkdir()
+        here = {site.name for site in self.plan.sites}
         for path in sorted((ROOT / "playbooks").glob("*.yaml")):
-            written = tempo.playbook(path.read_text(), self.plan.compression)
-            (folder / path.name).write_text(written)
+            text = path.read_text()
+            if tempo.concerns(text, here):
+                (folder / path.name).write_text(tempo.playbook(text, self.plan.compression))
         return folder
 
     def _kubeconfig(self, name: str, url: str, token: str, certificate: Certificate) -> Path:

@@ -31,15 +31,22 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
             return await handler(request)
         text = "admin endpoints are closed to other machines: set INFERENCE_ADMIN_KEY"
         return web.json_response(body(text, kind="permission_error"), status=403)
-    given = request.headers.get("Authorization", "")
-    if secrets.compare_digest(given.encode(), f"Bearer {key}".encode()):
+    if secrets.compare_digest(_given_key(request).encode(errors="replace"), key.encode()):
         return await handler(request)
-    text = "wrong or missing admin key: send Authorization: Bearer <key>"
+    text = "wrong or missing admin key: send Authorization: Bearer <key>, or X-Admin-Key: <key>"
     return web.json_response(
         body(text, kind="authentication_error", code="invalid_api_key"),
         status=401,
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def _given_key(request: web.Request) -> str:
+    """Kubernetes' pod proxy keeps the Authorization header for itself: so there are two places."""
+    if "X-Admin-Key" in request.headers:
+        return request.headers["X-Admin-Key"]
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key if scheme == "Bearer" else ""
 
 
 def _is_loopback(remote: str | None) -> bool:

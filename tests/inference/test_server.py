@@ -231,13 +231,15 @@ async def test_admin_needs_its_key_and_nothing_else_does(start: Start, tmp_path:
         ("POST", "/admin/drain"),
         ("GET", "/admin/nothing"),
     ):
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "k3y"}):
+        wrong = [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "k3y"}]
+        wrong += [{"X-Admin-Key": "wrong"}, {"X-Admin-Key": ""}]
+        for headers in wrong:
             async with running.client.request(method, path, headers=headers) as response:
                 assert response.status == 401
                 assert "k3y" not in await response.text()
-    headers = {"Authorization": "Bearer k3y"}
-    async with running.client.get("/admin/circuit-breaker/status", headers=headers) as response:
-        assert (await response.json())["ssd"]["state"] == "closed"
+    for headers in ({"Authorization": "Bearer k3y"}, {"X-Admin-Key": "k3y"}):
+        async with running.client.get("/admin/circuit-breaker/status", headers=headers) as response:
+            assert (await response.json())["ssd"]["state"] == "closed"
     async with running.client.get("/health") as response:
         assert response.status == 200
 

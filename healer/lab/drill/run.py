@@ -26,6 +26,10 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     if scenario.service not in remote.state.services:
         message = f"{scenario.name} needs {scenario.service}, which does not run in this lab"
         raise PermanentError(message)
+    if scenario.name not in await remote.playbooks():
+        log = f"{remote.state.folder}/healer.log"
+        message = f"healer has no playbook {scenario.name}; why, is in its log ({log})"
+        raise PermanentError(message)
     site = SITES[scenario.service]
     await _healthy(scenario, remote)
     say(f"{scenario.service} is healthy. Now {scenario.what}.")
@@ -94,6 +98,7 @@ def _decided(observer: Observer) -> bool:
     return (
         observer.happened("Verified", moment="after", healed=True)
         or observer.happened("Escalated")
+        or observer.happened("NothingMatched")
         or observer.happened("Closed")
     )
 
