@@ -60,10 +60,10 @@ class FakeSeries:
 
     async def answer(self, request: web.Request) -> web.Response:
         value = self._values.pop(0) if len(self._values) > 1 else self._values[0]
-        row = {"metric": {}, "value": [1, value]}
-        result = [] if value is None else [row]
-        data = {"resultType": "vector", "result": result}
-        return web.json_response({"status": "success", "data": data})
+        row = f'{{"metric": {{}}, "value": [1, "{value}"]}}'
+        result = "" if value is None else row
+        data = f'{{"resultType": "vector", "result": [{result}]}}'
+        return web.json_response(text=f'{{"status": "success", "data": {data}}}')
 
 
 async def wait_until(series: FakeSeries, *, seconds: float) -> Result:
