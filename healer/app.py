@@ -21,6 +21,13 @@ from healer.action.kubernetes.rollback import RolloutUndo
 from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.check.contract import Check
+from healer.check.inference.breaker import Breaker
+from healer.check.inference.cache import Cache
+from healer.check.inference.health import Components, Health
+from healer.check.inference.metric import Metrics
+from healer.check.kubernetes.describe import Describe
+from healer.check.kubernetes.event import Events
+from healer.check.kubernetes.exec import Exec as ExecCheck
 from healer.check.kubernetes.log import LogLines
 from healer.check.kubernetes.pod import PodState
 from healer.check.kubernetes.workload import WorkloadState
@@ -101,7 +108,15 @@ PROMETHEUS_ACTIONS = (
 )
 FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
 KUBERNETES_CHECKS = (
+    Recipe(Breaker, lambda kubernetes, _: Breaker(kubernetes)),
+    Recipe(Cache, lambda kubernetes, _: Cache(kubernetes)),
+    Recipe(Components, lambda kubernetes, _: Components(kubernetes)),
+    Recipe(Describe, lambda kubernetes, _: Describe(kubernetes)),
+    Recipe(Events, lambda kubernetes, clock: Events(kubernetes, clock=clock)),
+    Recipe(ExecCheck, lambda kubernetes, _: ExecCheck(kubernetes)),
+    Recipe(Health, lambda kubernetes, _: Health(kubernetes)),
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
+    Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
 )

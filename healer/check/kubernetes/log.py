@@ -17,7 +17,7 @@ from healer.client.kubernetes.permission import allow
 from healer.client.kubernetes.pod import LogRequest
 from healer.errors import HealerError, RejectedError, TemporaryError
 from healer.model.effect import Permission
-from healer.model.outcome import Finding
+from healer.model.outcome import Evidence, Finding
 
 _SHOWN = 20
 _CUT = 300
@@ -68,29 +68,36 @@ class LogLines:
             )
             return (await self._pods.log(namespace, pod.name, wanted)).splitlines()
 
-        read_lines, unread = _sorted_out(await ask_each(pods, read))
-        texts = [text for _, text in read_lines]
+        lines, unread = _sorted_out(await ask_each(pods, read))
+        texts = [text for _, text in lines]
         chosen = range(len(texts)) if params.grep is None else await find(texts, params.grep)
-        found = [read_lines[number] for number in chosen]
-        if unread and not found:
-            message = f"nothing found, but {len(unread)} logs could not be read: {_first(unread)}"
+        if unread and not chosen:
+            first = next(iter(unread.values()))
+            message = f"nothing found, but {len(unread)} logs could not be read: {first}"
             raise TemporaryError(message)
-        what = f"lines with {params.grep!r}" if params.grep else "lines"
-        first = short(f"{found[0][0]}: {found[0][1]}", _CUT) if found else ""
+        evidence = _evidence(lines, [lines[number] for number in chosen], sorted(unread))
+        what = f" with {params.grep!r}" if params.grep else ""
         return Finding(
             check=ctx.id,
-            holds=bool(found),
-            summary=f"{len(found)} {what} in {len(texts)} of {len(pods)} pods"
-            + (f", first {first}" if first else ""),
-            evidence={
-                "matches": len(found),
-                "lines": [short(f"{pod}: {text}", _CUT) for pod, text in found[-_SHOWN:]],
-                "first": first,
-                "pods": len({pod for pod, _ in read_lines}),
-                "read": len(texts),
-                "unread": sorted(unread),
-            },
+            holds=bool(chosen),
+            summary=f"{len(chosen)} of {len(lines)} lines from {len(pods)} pods{what}"
+            + (f", first {evidence['first']}" if chosen else ""),
+            evidence=evidence,
         )
+
+
+def _evidence(
+    lines: Sequence[tuple[str, str]], found: Sequence[tuple[str, str]], unread: Sequence[str]
+) -> Evidence:
+    told = [short(f"{pod}: {text}", _CUT) for pod, text in found[-_SHOWN:]]
+    return {
+        "matches": len(found),
+        "lines": told,
+        "first": short(f"{found[0][0]}: {found[0][1]}", _CUT) if found else "",
+        "pods": len({pod for pod, _ in lines}),
+        "read": len(lines),
+        "unread": list(unread),
+    }
 
 
 def _sorted_out(
@@ -110,7 +117,3 @@ def _sorted_out(
             case _:
                 raise answer
     return lines, unread
-
-
-def _first(unread: dict[str, str]) -> str:
-    return next(iter(unread.values()))
