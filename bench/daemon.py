@@ -1,4 +1,4 @@
-"""The daemon as a target of the benchmarks: its own process, its own file, one service in a storm."""
+"""The daemon as a target of the benchmarks: a process and a file of its own, services in a storm."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _PLAYBOOK = {
             {
                 "name": "wait",
                 "when": "true",
-                "steps": [{"id": "wait", "action": "kubernetes.scale", "with": {"replicas": 3}}],
+                "steps": [{"id": "wait", "action": "flow.wait", "with": {"for": "1ms"}}],
             }
         ],
         "verify": {
@@ -46,9 +46,7 @@ def service(name: str) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def running(
-    folder: Path, *, services: Sequence[str], mode: str
-) -> AsyncGenerator[Running]:
+async def running(folder: Path, *, services: Sequence[str], mode: str) -> AsyncGenerator[Running]:
     """`healer serve` upon a configuration written into `folder`."""
     port = _free_port()
     spec = {**_PLAYBOOK["spec"], "mode": mode}  # type: ignore[dict-item]  # a literal above

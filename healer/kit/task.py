@@ -11,11 +11,15 @@ from healer.kit.retry import delays
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
+REST = timedelta(milliseconds=50)
+
 _log = logging.getLogger(__name__)
 
 
 class Crew(Generic[KeyT]):
     """One worker a key, started by `wake`, gone when idle. A wake during work means once more.
+
+    After its work a worker rests for a moment, so that a storm of wakes is few rounds of work.
 
     `limit` bounds how many keys are worked on at once. Work that raises is a fault in our own
     code: it is logged with its traceback and tried again, ever more slowly, for that key alone.
@@ -61,5 +65,7 @@ class Crew(Generic[KeyT]):
                     _log.exception("work on %s failed; it is tried again", key)
                     self._dirty.add(key)
                     await self._clock.sleep(next(pauses))
+                else:
+                    await self._clock.sleep(REST)
         finally:
             self._active.discard(key)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from healer.model.alert import Alert, Fingerprint
+from healer.model.alert import Alert, AlertStatus, Fingerprint
 from healer.model.event import (
     Alarm,
     AlarmRang,
@@ -152,7 +152,8 @@ class Incident:
     @property
     def firing(self) -> tuple[Alert, ...]:
         """Its alerts that fire, as far as Alertmanager told us."""
-        return tuple(alert for alert in self.alerts.values() if alert.firing)
+        firing = AlertStatus.FIRING  # looked at for each alert of a storm
+        return tuple([alert for alert in self.alerts.values() if alert.status is firing])
 
     def apply(self, entry: Entry) -> "Incident":
         """The incident after one more entry."""

@@ -12,3 +12,13 @@ class Receipt:
     repeated: int = 0
     resolved: int = 0
     unmatched: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Its numbers by name."""
+        return {
+            "opened": self.opened,
+            "joined": self.joined,
+            "repeated": self.repeated,
+            "resolved": self.resolved,
+            "unmatched": self.unmatched,
+        }

@@ -9,6 +9,7 @@ from healer.model.incident import Incident
 from healer.model.outcome import Finding, Json
 from healer.model.service import Service, Target
 from healer.playbook.nearest import did_you_mean
+from healer.playbook.value import MAX_ITEMS
 
 Scope = Mapping[str, Json]
 
@@ -76,11 +77,12 @@ def build_scope(
 ) -> dict[str, Json]:
     """What the names stand for now.
 
-    `alert` is the first that fires, or the first at all. `findings` are fresher ones than those
-    of the run; `target` is for the time before the incident has a key.
+    `alert` is the first that fires, or the first at all; `alerts` are at most as many as a
+    condition can be given. `findings` are fresher ones than those of the run; `target` is for
+    the time before the incident has a key.
     """
     alerts = incident.firing or tuple(incident.alerts.values())
-    seen = [_alert(alert, now) for alert in alerts]
+    seen = [_alert(alert, now) for alert in alerts[:MAX_ITEMS]]
     key = incident.key
     at = target or (key.target if key else service.workload)
     found = findings if findings is not None else incident.run.findings or ()
