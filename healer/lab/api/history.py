@@ -40,6 +40,11 @@ class History:
             if resource == line.resource:
                 queue.put_nowait(line)
 
+    @property
+    def listeners(self) -> int:
+        """How many listen now."""
+        return len(self._listeners)
+
     def forget(self) -> None:
         """Remember nothing from before now, as an API server that has just started."""
         self._lines.clear()

@@ -129,6 +129,22 @@ _DELETE: Schema = {
     **_schema(propagationPolicy=4),
     5: _Field(name="dryRun", read=_text, many=True),
 }
+_RULE: Schema = {
+    number: _Field(name=name, read=_text, many=True)
+    for number, name in enumerate(
+        ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs"), start=1
+    )
+}
+_ROLE: Schema = {
+    1: _METADATA,
+    2: _Field(name="rules", read=partial(_message, _RULE), many=True),
+}
+_SUBJECT = _schema(kind=1, apiGroup=2, name=3, namespace=4)
+_BINDING: Schema = {
+    1: _METADATA,
+    2: _Field(name="subjects", read=partial(_message, _SUBJECT), many=True),
+    3: _Field(name="roleRef", read=partial(_message, _schema(apiGroup=1, kind=2, name=3))),
+}
 _SCHEMAS: Mapping[str, Schema] = MappingProxyType(
     {
         "Namespace": {1: _METADATA},
@@ -150,6 +166,10 @@ _SCHEMAS: Mapping[str, Schema] = MappingProxyType(
             1: _METADATA,
             2: _Field(name="spec", read=partial(_message, _REVIEW)),
         },
+        "Role": _ROLE,
+        "ClusterRole": _ROLE,
+        "RoleBinding": _BINDING,
+        "ClusterRoleBinding": _BINDING,
         "DeleteOptions": _DELETE,
         "Eviction": {
             1: _METADATA,

@@ -59,7 +59,10 @@ class ApiServer:
         self._store.history.forget()
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/{tail:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        # A caller that goes ends its watch, its followed log, its command.
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
         await site.start()

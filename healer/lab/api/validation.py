@@ -7,7 +7,7 @@ from typing import Any
 from healer.lab.api.failure import invalid, invalid_value, refused, required
 from healer.lab.api.quantity import quantity
 from healer.lab.api.resource import Resource
-from healer.lab.api.selector import match_labels
+from healer.lab.api.selector import OPERATORS, match_labels
 from healer.lab.api.value import clone, dig, fields, is_map, items
 from healer.lab.contract import Object
 
@@ -65,6 +65,7 @@ def _kind(resource: Resource, new: Object) -> Iterator[Object]:
         case "horizontalpodautoscalers":
             yield from _autoscaler(spec)
         case "poddisruptionbudgets":
+            yield from _expressions(spec)
             if "minAvailable" in spec and "maxUnavailable" in spec:
                 why = "minAvailable and maxUnavailable cannot be both set"
                 yield invalid_value("spec", "", why)
@@ -90,10 +91,21 @@ def _selector(spec: Object) -> Iterator[Object]:
     if not is_map(selector) or not selector:
         yield required("spec.selector")
         return
+    yield from _expressions(spec)
     labels = fields(spec, "template", "metadata", "labels")
     if not match_labels(selector)(labels):
         why = "`selector` does not match template `labels`"
         yield invalid_value("spec.template.metadata.labels", str(labels), why)
+
+
+def _expressions(spec: Object) -> Iterator[Object]:
+    for place, one in enumerate(items(spec, "selector", "matchExpressions")):
+        at = f"spec.selector.matchExpressions[{place}]"
+        if not one.get("key"):
+            yield required(f"{at}.key")
+        if one.get("operator") not in OPERATORS:
+            why = "not a valid selector operator"
+            yield invalid_value(f"{at}.operator", one.get("operator"), why)
 
 
 def _pod_spec(spec: Object, at: str) -> Iterator[Object]:

@@ -87,7 +87,13 @@ async def _feed(
     cluster: Cluster, resource: str, keys: Callable[[Change], Iterable[Key]], work: _Work
 ) -> None:
     async for change in cluster.watch(resource):
-        for key in keys(change):
+        try:
+            woken = tuple(keys(change))
+        except Exception:
+            # One object that cannot be read must not stop all controllers.
+            logger.exception("%s %s/%s wakes nobody", resource, *key_of(change.object))
+            continue
+        for key in woken:
             work.add(key)
 
 

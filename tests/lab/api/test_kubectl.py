@@ -153,6 +153,9 @@ async def test_rights_are_asked_and_refused(kubectl: Kubectl) -> None:
     assert await kubectl("auth", "can-i", "delete", "pods") == "yes\n"
     refused = await kubectl("get", "pods", token=JANE, fails=True)
     assert 'User "jane" cannot list resource "pods"' in refused
+    await kubectl("create", "role", "reader", "--verb=get,list", "--resource=pods")
+    await kubectl("create", "rolebinding", "reader", "--role=reader", "--user=jane")
+    assert await kubectl("get", "pods", "-o", "name", token=JANE) == ""
 
 
 async def test_what_kubectl_sends_in_protobuf_is_read(

@@ -80,6 +80,15 @@ async def test_a_budget_says_least_or_most_but_not_both(lab: Lab) -> None:
     assert (await lab.call("POST", path, body)).code == 422
 
 
+async def test_a_selector_that_cannot_be_read_is_invalid(lab: Lab) -> None:
+    path = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
+    body = budget(minAvailable=1)
+    body["spec"]["selector"] = {"matchExpressions": [{"key": "a", "operator": "Like"}]}
+    refused = await lab.call("POST", path, body)
+    assert (refused.code, refused.reason) == (422, "Invalid")
+    assert "spec.selector.matchExpressions[0].operator" in refused.message
+
+
 async def test_a_selector_and_a_role_reference_are_for_life(lab: Lab) -> None:
     lab.store.create("deployments", deployment())
     path = "/apis/apps/v1/namespaces/default/deployments/web"

@@ -103,6 +103,16 @@ async def test_the_clients_watch_sees_changes(lab: Lab) -> None:
     assert seen == [("ADDED", "a"), ("DELETED", "a")]
 
 
+async def test_a_watch_ends_when_its_caller_goes(lab: Lab) -> None:
+    lab.store.create("pods", pod("a"))
+    headers = {"Authorization": f"Bearer {ADMIN}"}
+    async with lab.http.get(f"{lab.server.url}{PODS}?watch=1", headers=headers) as found:
+        await found.content.readline()
+        assert lab.store.history.listeners == 1
+        found.close()
+    await lab.until(lambda: lab.store.history.listeners == 0)
+
+
 async def test_a_restart_breaks_the_watch_and_resuming_is_410(lab: Lab) -> None:
     lab.store.create("pods", pod("a"))
     since = lab.store.history.version
