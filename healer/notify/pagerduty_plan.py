@@ -106,8 +106,9 @@ def _pages(notice: Notice) -> bool:
 
 
 def _severity_pages(notice: Notice) -> bool:
-    severity = notice.service.severities.get(notice.incident.severity)
-    return severity is not None and severity.pages
+    """By name: an incident carries what the service calls it (P1), not the label of the alert."""
+    known = notice.service.severities.values()
+    return any(one.pages for one in known if one.name == notice.incident.severity)
 
 
 def _over(incident: Incident) -> bool:
@@ -202,7 +203,7 @@ def _severity(name: str) -> str:
     match name.lower():
         case "critical" | "warning" | "info" | "error" as same:
             return same
-        case "page" | "p1" | "sev1" | "emergency":
+        case "page" | "p0" | "p1" | "sev1" | "emergency":
             return "critical"
         case _:
             return "error"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from healer.kit.clock import SystemClock
 from healer.lab.outage import Mode
 from healer.lab.pagerduty.server import PagerDutyServer
 from healer.model.event import Ending
+from healer.model.service import Severity
 from healer.notify.pagerduty import PagerDutyNotifier
 from healer.notify.pagerduty_call import Access, PagerDutyCall
 from tests.fakes import story
@@ -123,6 +125,16 @@ async def test_an_escalation_that_nobody_acknowledged_stays_one_incident(
     await tell(notifier, tale.then(story.started(), story.escalated()))
     assert pagerduty.pages == ["inc-1"]
     assert pagerduty.incidents[0].status == "triggered"
+
+
+async def test_what_pages_is_known_by_the_name_that_the_service_gives_it(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier
+) -> None:
+    first = Severity(name="P1", pages=True, respond_within=timedelta(minutes=15))
+    service = replace(story.service(), severities={"critical": first})
+    tale = Story(story.opened("P1"), story.received())
+    await notifier.notify(replace(tale.notice(), service=service))
+    assert pagerduty.incidents[0].payload["severity"] == "critical"
 
 
 @pytest.mark.parametrize("severity", ["critical", "warning"])
