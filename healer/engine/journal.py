@@ -18,12 +18,18 @@ from healer.model.event import (
     Event,
     IncidentId,
     IncidentKey,
+    NoticeDropped,
+    NoticeSent,
+    NoticeStarted,
     Paused,
     Resumed,
 )
 from healer.model.incident import Incident, fold
 from healer.notify.contract import Observer
 from healer.timeline.contract import Timeline
+
+_TELLING = (NoticeStarted, NoticeSent, NoticeDropped)
+"""No decision depends on how far people have been told, so these lines make none stale."""
 
 
 class Journal:
@@ -43,6 +49,7 @@ class Journal:
         self._memory = memory
         self._known: dict[IncidentId, Incident] = {}
         self._open: dict[IncidentKey, IncidentId] = {}
+        self._moved: dict[IncidentId, int] = {}
         self._locks: dict[IncidentId, asyncio.Lock] = {}
         self._changed: dict[IncidentId, asyncio.Event] = {}
         self._pauses: dict[str, Paused] = {}
@@ -91,9 +98,9 @@ class Journal:
     async def decide(self, incident: Incident, *events: Event) -> Incident:
         """Append what was decided upon `incident`; ConflictError if it has moved on since."""
         async with self._lock(incident.id):
-            known = self._known.get(incident.id, incident)
-            if known.seq != incident.seq:
-                raise ConflictError(f"{incident.id} is at {known.seq}, not at {incident.seq}")
+            moved = self._moved.get(incident.id, self._seq(incident.id))
+            if moved > incident.seq:
+                raise ConflictError(f"{incident.id} is at {moved}, not at {incident.seq}")
             return (await self._append([(incident.id, events)]))[incident.id]
 
     async def record(self, incident: IncidentId, *events: Event) -> Incident:
@@ -137,6 +144,7 @@ class Journal:
                 del self._known[incident.id]
                 self._locks.pop(incident.id, None)
                 self._changed.pop(incident.id, None)
+                self._moved.pop(incident.id, None)
 
     async def _append(
         self, lines: Sequence[tuple[IncidentId, Sequence[Event]]]
@@ -171,6 +179,8 @@ class Journal:
             before = self._known.get(entry.incident, Incident(id=entry.incident))
             after = before.apply(entry)
             touched[entry.incident] = after
+            if not isinstance(entry.event, _TELLING):
+                self._moved[entry.incident] = entry.seq
             self._remember(after)
             for observer in self._observers:
                 observer.see(entry, after)
@@ -183,6 +193,7 @@ class Journal:
         """After a failed append it is unknown what reached the disk: the disk is right."""
         for incident in incidents:
             known = await self._read(incident)
+            self._moved.pop(incident, None)
             if known.seq:
                 self._remember(known)
 

@@ -98,9 +98,9 @@ class Outbox:
             return None
         telling = incident.told.get(notifier.channel, Telling())
         entries = await self._journal.entries(incident_id, after=telling.through)
-        lines = [one for one in entries if not isinstance(one.event, _OWN)]
-        if telling.unsure:
-            lines = [one for one in lines if one.seq <= telling.started]
+        # While the disk was read more may have happened: those lines belong to a later state.
+        last = telling.started if telling.unsure else incident.seq
+        lines = [one for one in entries if one.seq <= last and not isinstance(one.event, _OWN)]
         matched = incident.matched
         notice = Notice(
             incident=incident,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +16,17 @@ from healer.errors import HealerError, PermanentError, TemporaryError, TimelineE
 from healer.kit.clock import Clock
 from healer.kit.retry import delays
 from healer.model.effect import Effect
-from healer.model.event import StepFinished, StepStarted
+from healer.model.event import Judged, StepFinished, StepStarted
 from healer.model.incident import Incident
-from healer.model.outcome import Json, Outcome, Result
+from healer.model.outcome import Decision, Json, Outcome, Result, Verdict
 from healer.model.playbook import Step, StepId
 from healer.playbook.render import bind
 from healer.playbook.scope import Scope
 
 SETTLE_FOR = timedelta(minutes=10)
 """How long to go on asking what came of a step while the world does not answer."""
+
+STOPPED = "healer stopped while it ran"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ class Runner:
         ctx = self._context(
             step, incident, patient, dry_run=started.dry_run, attempt=started.attempt
         )
-        outcome = await self._ask_world(task, ctx, "healer stopped while it ran")
+        outcome = await self._ask_world(task, ctx, STOPPED)
         finished = StepFinished(
             step=started.step, attempt=started.attempt, outcome=outcome, settled=True
         )
@@ -138,7 +140,8 @@ class Runner:
             outcome = None
             why = f"{why}; and the world does not tell what came of it: {error}"
         if outcome is not None:
-            return outcome
+            summary = f"{outcome.summary}; asked of the world, for {why}"
+            return outcome if why == STOPPED else replace(outcome, summary=summary)
         if ctx.dry_run or task.action.effect is not Effect.DISRUPTIVE:
             return Outcome(result=otherwise, summary=why)
         summary = f"{why}; whether it took effect is not known, so it is not tried again"
@@ -147,6 +150,7 @@ class Runner:
     async def _settle_patiently(self, task: Task, ctx: StepContext) -> Outcome | None:
         pauses = delays(first=timedelta(seconds=1), cap=timedelta(seconds=30))
         give_up = self._clock.now() + SETTLE_FOR
+        said = False
         while True:
             try:
                 async with asyncio.timeout(task.step.timeout.total_seconds()):
@@ -154,7 +158,16 @@ class Runner:
             except (TemporaryError, TimeoutError) as error:
                 if self._clock.now() >= give_up:
                     raise PermanentError(str(error) or "no answer") from error
+                if not said:
+                    await self._say_unknown(task, ctx, str(error) or "no answer")
+                    said = True
                 await self._clock.sleep(next(pauses))
+
+    async def _say_unknown(self, task: Task, ctx: StepContext, why: str) -> None:
+        reason = f"what came of {task.step.id} is not known yet: {why}"
+        verdict = Verdict(guard="world", decision=Decision.HOLD, reason=reason)
+        held = Judged(step=None, decision=Decision.HOLD, verdicts=(verdict,))
+        await self._journal.record(ctx.incident, held)
 
     def _context(
         self,

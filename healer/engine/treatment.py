@@ -74,17 +74,18 @@ class Treatment:
 
     async def verify(self, case: Case) -> bool:
         """ "Ran" is not "healed": look until the playbook's condition holds and stays."""
-        verified = await watch(
+        seen = await watch(
             case.playbook,
             patient=case.patient,
             catalog=self._tools.catalog,
             clock=self._tools.clock,
             wanted=lambda: self._is_open(case),
+            blind=_is_blind(case.incident),
         )
-        if verified is None:
+        if seen is None:
             return True
-        await self._tools.journal.record(case.incident.id, verified)
-        if verified.healed:
+        await self._tools.journal.record(case.incident.id, seen)
+        if isinstance(seen, Verified) and seen.healed:
             self._ender.let_go(case.incident)
         return True
 
@@ -199,6 +200,12 @@ def _hopeless(incident: Incident) -> bool:
     if last is None:
         return False
     return last.result is Result.ABANDONED or bool(last.evidence.get("final"))
+
+
+def _is_blind(incident: Incident) -> bool:
+    """Has it been said that what healer needs to see cannot be seen?"""
+    judged = incident.run.judged
+    return judged is not None and any(one.guard == "evidence" for one in judged.verdicts)
 
 
 def _said_already(before: Judged | None, now: Judged) -> bool:

@@ -9,8 +9,8 @@ from healer.engine.diagnosis import Patient, look
 from healer.errors import PermanentError
 from healer.kit.clock import Clock
 from healer.kit.duration import format_duration
-from healer.model.event import Moment, Verified
-from healer.model.outcome import Finding
+from healer.model.event import Judged, Moment, Verified
+from healer.model.outcome import Decision, Finding, Verdict
 from healer.model.playbook import CheckSpec, Playbook
 from healer.playbook.condition import evaluate, referenced_checks
 from healer.playbook.scope import build_scope
@@ -56,12 +56,14 @@ async def watch(
     catalog: Catalog,
     clock: Clock,
     wanted: Callable[[], bool],
-) -> Verified | None:
+    blind: bool,
+) -> Verified | Judged | None:
     """Look every so often until the condition has held for `for_`, or the time is up.
 
     Time in which nothing could be seen does not count against the cure: an absent Prometheus is
-    not a failed remedy. The incident's own escalation bounds the wait. None: it is no longer
-    `wanted`, for an operator took over.
+    not a failed remedy. The incident's own escalation bounds the wait. That nothing can be seen
+    is said once, as a hold; `blind`: it has been. None: it is no longer `wanted`, for an operator
+    took over.
     """
     verify = playbook.verify
     left = verify.timeout
@@ -69,6 +71,8 @@ async def watch(
     while wanted():
         asked_at = clock.now()
         sight = await see(playbook, patient=patient, catalog=catalog, clock=clock)
+        if sight.holds is None and not blind:
+            return _hold(sight)
         held_since = (held_since or asked_at) if sight.holds else None  # unseen is not held
         if held_since and clock.now() - held_since >= verify.for_:
             reason = f"{sight.reason}, for {format_duration(verify.for_)}"
@@ -92,3 +96,9 @@ def _next_look(
 
 def _verdict(sight: Sight, *, healed: bool, reason: str) -> Verified:
     return Verified(moment=Moment.AFTER, healed=healed, reason=reason, findings=sight.findings)
+
+
+def _hold(sight: Sight) -> Judged:
+    reason = f"whether it is healed cannot be seen: {sight.reason}"
+    verdict = Verdict(guard="evidence", decision=Decision.HOLD, reason=reason)
+    return Judged(step=None, decision=Decision.HOLD, verdicts=(verdict,))

@@ -54,6 +54,8 @@ from healer.notify.redact import plain
 
 LINE = 1200
 """No line is longer, whatever an alert says."""
+_SENSES = ("evidence", "world")
+"""What the engine holds by itself, at any moment of a walk, while it cannot see or reach things."""
 
 
 def line(entry: Entry) -> str | None:
@@ -133,7 +135,9 @@ def _judged(event: Judged) -> str | None:
         case Decision.ALLOW:
             return None
         case Decision.HOLD:
-            return f"Waiting before {about}: {refusals(event.verdicts)}"
+            blind = event.step is None and all(one.guard in _SENSES for one in event.verdicts)
+            before = "" if blind else f" before {about}"
+            return f"Waiting{before}: {refusals(event.verdicts)}"
         case Decision.ASK:
             return f"Asking for approval of {about}: {refusals(event.verdicts)}"
         case Decision.DENY:

@@ -98,7 +98,7 @@ def check_pagerduty(scene: Scene, entries: Sequence[Entry]) -> None:
     assert len(scene.pagerduty.pages) == 1
     (incident,) = scene.pagerduty.incidents
     log = Counter(what for _, what in incident.log)
-    assert (log["triggered"], log["acknowledged"], log["resolved"]) == (1, 1, 1)
+    assert (log["triggered"], log["acknowledged"], log["resolved"]) == (1, 1, 1), incident.log
     noted = [
         line
         for note in incident.notes

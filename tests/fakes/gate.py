@@ -24,17 +24,20 @@ class Trouble(StrEnum):
     ERROR = "500"
     SLOW_DOWN = "429"
     GARBAGE = "garbage"
+    LOST = "lost"
+    """Done, but the answer never arrives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A request that arrived. `passed`: the server behind the gate got it."""
+    """A request that arrived. `passed`: the server behind got it. `in_vain`: no good answer."""
 
     method: str
     path: str
     query: str
     body: bytes
     passed: bool
+    in_vain: bool
 
 
 @dataclass
@@ -103,12 +106,15 @@ class Gate:
                 path=request.path,
                 query=request.query_string,
                 body=body,
-                passed=trouble is None,
+                passed=trouble in (None, Trouble.LOST),
+                in_vain=trouble is not None,
             )
         )
-        if trouble is not None:
-            return await self._spoil(trouble)
-        return await self._pass(request, body)
+        if trouble is None:
+            return await self._pass(request, body)
+        if trouble is Trouble.LOST:
+            await self._pass(request, body)
+        return await self._spoil(trouble, request)
 
     async def _pass(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if self._session is None:
@@ -123,8 +129,12 @@ class Gate:
             content = await found.read()
             return web.Response(status=found.status, headers=_kept(found.headers), body=content)
 
-    async def _spoil(self, trouble: Trouble) -> web.StreamResponse:
+    async def _spoil(self, trouble: Trouble, request: web.Request) -> web.StreamResponse:
         match trouble:
+            case Trouble.LOST:
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()
             case Trouble.HANG:
                 await self._mended.wait()
                 return web.Response(status=503)

@@ -1,0 +1,167 @@
+"""A server that healer leans on is out of order for a while, in every way and at every moment.
+
+Nothing unsafe is done meanwhile, it is said, and when the server is back the walk ends as without.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from healer.app import daemon
+from healer.model.event import (
+    Archived,
+    Chosen,
+    Entry,
+    Event,
+    Judged,
+    Moment,
+    Opened,
+    StepFinished,
+    StepStarted,
+    Verified,
+)
+from healer.model.outcome import Decision, Result
+from tests.fakes.ending import check_healed
+from tests.fakes.gate import Trouble
+from tests.fakes.scene import DRILLS, Drill, Scene, scene
+from tests.fakes.watched import watched
+
+MOMENTS: tuple[type[Event], ...] = (Opened, Chosen, StepStarted, StepFinished)
+"""From the start, before the step is judged, while it runs, while its effect is verified."""
+LASTS = 2.5
+"""Seconds an outage lasts: longer than a drill takes where nothing is out of order."""
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """Which server, how, and since when. `seconds` it lasts."""
+
+    server: str
+    trouble: Trouble
+    since: type[Event]
+
+    def __str__(self) -> str:
+        return f"{self.server}-{self.trouble.value}-{self.since.__name__}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What came of it. `effects`: how often the world had been changed when the outage ended."""
+
+    world: Scene
+    entries: Sequence[Entry]
+    meanwhile: Sequence[Entry]
+    effects: int
+
+
+async def run_through(folder: Path, drill: Drill, outage: Outage) -> Course:
+    """The whole drill, with the outage in it."""
+    timeline = watched()
+    async with scene(folder, drill, watch="6s") as world:
+        gate = world.gate(outage.server)
+        if outage.since is Opened:
+            await gate.fail(outage.trouble)
+        async with daemon(world.settings, timeline=timeline) as port:
+            world.postman.port = port
+            await timeline.until(outage.since)
+            if outage.since is not Opened:
+                await gate.fail(outage.trouble)
+            before = len(timeline.entries)
+            await asyncio.sleep(LASTS)
+            meanwhile, effects = timeline.entries[before:], drill.effects(world)
+            await gate.mend()
+            await timeline.until(Archived)
+        return Course(world=world, entries=timeline.entries, meanwhile=meanwhile, effects=effects)
+
+
+async def run_all(folder: Path, drill: Drill, server: str) -> Mapping[Outage, Course]:
+    """Every trouble at every moment, side by side."""
+    outages = [
+        Outage(server=server, trouble=trouble, since=since)
+        for trouble in Trouble
+        for since in MOMENTS
+    ]
+    async with asyncio.TaskGroup() as group:
+        running = {
+            outage: group.create_task(run_through(place(folder, outage), drill, outage))
+            for outage in outages
+        }
+    return {outage: task.result() for outage, task in running.items()}
+
+
+def place(folder: Path, outage: Outage) -> Path:
+    """A folder of its own."""
+    made = folder / str(outage)
+    made.mkdir()
+    return made
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+async def test_without_the_api_server_nothing_is_done_blindly_and_it_is_said(
+    drill: Drill, tmp_path: Path
+) -> None:
+    for outage, course in (await run_all(tmp_path, drill, "kubernetes")).items():
+        check_healed(course.world, course.entries)
+        if was_missed(course, outage):
+            assert holds(course.entries) or failures(course.entries), f"{outage} is not told"
+
+
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+async def test_without_prometheus_nothing_is_done_on_missing_evidence_and_it_is_said(
+    drill: Drill, tmp_path: Path
+) -> None:
+    for outage, course in (await run_all(tmp_path, drill, "prometheus")).items():
+        check_healed(course.world, course.entries)
+        assert outage.since is not Opened or course.effects == 0
+        assert not any(isinstance(one.event, Verified) for one in course.meanwhile)
+        assert any("Prometheus" in reason for reason in holds(course.meanwhile)) or (
+            outage.trouble is Trouble.HANG and outage.since is not Opened
+        ), f"{outage} is not told"
+
+
+@pytest.mark.parametrize("server", ["slack", "pagerduty"])
+@pytest.mark.parametrize("drill", DRILLS, ids=lambda drill: drill.name)
+async def test_a_channel_that_is_away_delays_only_itself_and_is_told_all_later(
+    drill: Drill, server: str, tmp_path: Path
+) -> None:
+    for outage, course in (await run_all(tmp_path, drill, server)).items():
+        check_healed(course.world, course.entries)
+        assert course.effects == 1, f"{outage} kept healer from healing"
+        assert was_healed(course.meanwhile) or outage.since is StepFinished
+
+
+def was_missed(course: Course, outage: Outage) -> bool:
+    """Did healer ask the server in vain, or surely would have?"""
+    asked = any(one.in_vain for one in course.world.gate(outage.server).seen)
+    return asked or (outage.trouble is Trouble.REFUSED and outage.since is Opened)
+
+
+def holds(entries: Sequence[Entry]) -> list[str]:
+    """The reasons given for waiting."""
+    return [
+        verdict.reason
+        for entry in entries
+        if isinstance(entry.event, Judged) and entry.event.decision is Decision.HOLD
+        for verdict in entry.event.verdicts
+    ]
+
+
+def failures(entries: Sequence[Entry]) -> list[str]:
+    """The reasons given for steps that did not come to their end."""
+    finished = [one.event for one in entries if isinstance(one.event, StepFinished)]
+    return [
+        one.outcome.summary
+        for one in finished
+        if one.outcome.result is not Result.SUCCEEDED or "asked of the world" in one.outcome.summary
+    ]
+
+
+def was_healed(entries: Sequence[Entry]) -> bool:
+    """Was the cure verified in these lines?"""
+    verified = [one.event for one in entries if isinstance(one.event, Verified)]
+    return any(one.moment is Moment.AFTER and one.healed for one in verified)
