@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import importlib
+import io
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class Lab:
         headers = {"Content-Type": content_type, "Accept": accept}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        data = None if body is None else json.dumps(body).encode()
+        data = None if body is None else io.BytesIO(json.dumps(body).encode())
         url = f"{self.server.url}{path}"
         async with self.http.request(method, url, headers=headers, data=data) as found:
             raw = await found.read()

@@ -1,5 +1,6 @@
 """pods/proxy and services/proxy: any request passed on to a pod, the answer passed back."""
 
+import io
 from collections.abc import Mapping
 
 import aiohttp
@@ -83,6 +84,7 @@ def _service_address(call: Call, name: str, wanted: str) -> tuple[str, int]:
 
 async def _pass(call: Call, url: str) -> web.StreamResponse:
     request = call.request
+    body = await request.read()
     async with (
         aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as session,
         session.request(
@@ -90,7 +92,7 @@ async def _pass(call: Call, url: str) -> web.StreamResponse:
             url,
             params=request.query,
             headers=_kept(request.headers),
-            data=await request.read() or None,
+            data=io.BytesIO(body) if body else None,
             allow_redirects=False,
         ) as found,
     ):

@@ -190,3 +190,54 @@ def test_a_json_patch_adds_and_takes_back(current: dict[str, Any], key: str, val
     assert added == {**current, key: value}
     if not there:
         assert apply(JSON_PATCH, added, [{"op": "remove", "path": path}]) == current
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "add", "path": "/list/1", "value": 9}, {"list": [1, 9, 2], "map": {"k": 1}}),
+        ({"op": "add", "path": "/list/-", "value": 9}, {"list": [1, 2, 9], "map": {"k": 1}}),
+        ({"op": "remove", "path": "/list/0"}, {"list": [2], "map": {"k": 1}}),
+        ({"op": "move", "from": "/map/k", "path": "/x"}, {"list": [1, 2], "map": {}, "x": 1}),
+        (
+            {"op": "copy", "from": "/map", "path": "/x"},
+            {"list": [1, 2], "map": {"k": 1}, "x": {"k": 1}},
+        ),
+        ({"op": "replace", "path": "", "value": {"y": 1}}, {"y": 1}),
+    ],
+)
+def test_each_operation_of_a_json_patch(
+    operation: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    current = {"list": [1, 2], "map": {"k": 1}}
+    assert apply(JSON_PATCH, current, [operation]) == expected
+    assert current == {"list": [1, 2], "map": {"k": 1}}
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ({"op": "replace", "path": "/no", "value": 1}, 422),
+        ({"op": "remove", "path": "/list/7"}, 422),
+        ({"op": "add", "path": "/list/x", "value": 1}, 422),
+        ({"op": "add", "path": "/list/7", "value": 1}, 422),
+        ({"op": "add", "path": "/map/k/deeper", "value": 1}, 422),
+        ({"op": "add", "path": "list", "value": 1}, 422),
+        ({"op": "add", "path": "/x"}, 422),
+        ({"op": "replace", "path": "", "value": 1}, 400),
+        ({"op": "explode", "path": "/list"}, 400),
+        ({"path": 1}, 400),
+        ("nothing", 400),
+    ],
+)
+def test_an_operation_that_does_not_apply_is_refused(operation: Any, code: int) -> None:
+    with pytest.raises(ApiError) as refused:
+        apply(JSON_PATCH, {"list": [1], "map": {"k": 1}}, [operation])
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize("kind", [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH])
+def test_a_patch_of_the_wrong_shape_is_refused(kind: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        apply(kind, {}, "text")
+    assert refused.value.code == 400

@@ -122,3 +122,14 @@ async def test_whether_one_may_is_answered_by_the_same_rules(
     assert (answer.code, answer.body["status"]["allowed"]) == (201, allowed)
     admin = await lab.call("POST", path, body)
     assert admin.body["status"]["allowed"] is True
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/version", True), ("/metrics", False)])
+async def test_paths_that_are_no_resources_can_be_asked_about(
+    lab: Lab, path: str, *, allowed: bool
+) -> None:
+    where = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    body = {"spec": {"nonResourceAttributes": {"path": path, "verb": "get"}}}
+    answer = await lab.call("POST", where, body, token=JANE)
+    assert answer.body["status"]["allowed"] is allowed
+    assert (await lab.call("POST", where, {"spec": {}}, token=JANE)).code == 422

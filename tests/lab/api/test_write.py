@@ -137,6 +137,34 @@ async def test_a_body_that_cannot_be_right_is_refused(lab: Lab, body: Any, code:
     assert (await lab.call("POST", MAPS, body)).code == code
 
 
+async def test_a_body_that_is_too_large_is_413(lab: Lab) -> None:
+    body = {"metadata": {"name": "a"}, "data": {"x": "y" * 4 * 1024 * 1024}}
+    answer = await lab.call("POST", MAPS, body)
+    assert (answer.code, answer.reason) == (413, "RequestEntityTooLarge")
+
+
+@pytest.mark.parametrize(
+    ("container", "cause"),
+    [
+        ({"image": "x"}, "FieldValueRequired"),
+        ({"name": "main"}, "FieldValueDuplicate"),
+        ({"volumeMounts": [{"name": "no", "mountPath": "/x"}]}, "FieldValueNotFound"),
+        ({"resources": {"limits": {"memory": "lots"}}}, "FieldValueInvalid"),
+        ({"resources": {"requests": {"memory": "1GB"}}}, "FieldValueInvalid"),
+    ],
+)
+async def test_a_container_that_cannot_run_is_invalid(
+    lab: Lab, container: dict[str, Any], cause: str
+) -> None:
+    body = pod("a")
+    body["spec"]["containers"].append({"name": "side", "image": "x"} | container)
+    if cause == "FieldValueRequired":
+        body["spec"]["containers"][-1].pop("name")
+    refused = await lab.call("POST", PODS, body)
+    assert refused.code == 422
+    assert cause in [one["reason"] for one in refused.body["details"]["causes"]]
+
+
 async def test_a_pods_spec_is_fixed_but_for_its_image(lab: Lab) -> None:
     await lab.call("POST", PODS, pod("a"))
     kind = "application/strategic-merge-patch+json"
