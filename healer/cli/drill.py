@@ -37,12 +37,15 @@ def _cleaned(text: str) -> str:
 
 
 def _rehearsed(report: Report) -> str:
-    steps = [f"{number}. {clean(step)}" for number, step in enumerate(report.steps, start=1)]
+    lines = [f"{number}. {clean(step)}" for number, step in enumerate(report.steps, start=1)]
+    lines = lines or ["nothing"]
     if report.changes:
-        changed = [f"! {clean(change)}" for change in report.changes]
-        return "\n".join([*steps, "and yet this was changed:", *changed])
+        return "\n".join([*lines, "and yet this was changed:", *map(clean, report.changes)])
+    versions = "every resourceVersion is the same"
+    if report.moved:
+        versions = f"only the cluster's own status of {', '.join(report.moved)} moved"
     return "\n".join(
-        [*(steps or ["nothing"]), "Nothing was changed: objects and files are as before."]
+        [*lines, f"Nothing was changed: every file of the cache is as before, and {versions}."]
     )
 
 

@@ -2,34 +2,34 @@
 
 import asyncio
 import contextlib
-import os
+import functools
 import signal
-import subprocess
 import sys
-import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import fields as fields_of
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
 from healer.cli.drill import as_text
 from healer.cli.output import clean, emit, fields, output_option
 from healer.errors import HealerError, PermanentError
+from healer.lab import background
 from healer.lab.drill.report import Report
 from healer.lab.drill.run import drill as run_drill
 from healer.lab.drill.scenario import SCENARIOS, Scenario
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.remote import connected
 from healer.lab.site import SITES
-from healer.lab.state import Home, State, alive, default_home
+from healer.lab.state import Home, State, default_home
 from healer.lab.world import FACTOR, Plan, world
 
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-ResultT = TypeVar("ResultT")
+P = ParamSpec("P")
+R = TypeVar("R")
 
-UP_WITHIN = 300.0
-DOWN_WITHIN = 60.0
+SECRET = frozenset({"token", "operator", "ca"})
 
 
 def say(line: str) -> None:
@@ -37,8 +37,10 @@ def say(line: str) -> None:
     click.echo(clean(line), err=True)
 
 
-def _home_option(command: CommandT) -> CommandT:
-    option = click.option(
+def at_home(command: Callable[Concatenate[Home, P], R]) -> Callable[P, R]:
+    """A decorator: gives a command `--home`, and the place it names as first argument."""
+
+    @click.option(
         "--home",
         type=click.Path(file_okay=False, path_type=Path),
         default=default_home,
@@ -46,18 +48,45 @@ def _home_option(command: CommandT) -> CommandT:
         show_envvar=True,
         help="Where labs keep their model and state; by default in the user's cache.",
     )
-    return option(command)
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        home = kwargs.pop("home")
+        if not isinstance(home, Path):
+            raise TypeError("click gives a path here")
+        try:
+            return command(Home(home.absolute()), *args, **kwargs)
+        except HealerError as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
 
 
-def _factor_option(command: CommandT) -> CommandT:
-    option = click.option(
+def planned(command: Callable[Concatenate[Plan, P], R]) -> Callable[P, R]:
+    """A decorator: gives a command the options of a new lab, and its plan as first argument."""
+
+    @click.option("--dry-run", is_flag=True, help="healer only says what it would do.")
+    @click.option("--keep", is_flag=True, help="Leave logs and files behind.")
+    @click.option(
         "--factor",
         type=click.FloatRange(1, 300),
         default=FACTOR,
         show_default=True,
         help="How many times as fast time runs.",
     )
-    return option(command)
+    @at_home
+    @functools.wraps(command)
+    def wrapped(home: Home, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        given = {name: kwargs.pop(name) for name in ("dry_run", "keep", "factor")}
+        factor = given["factor"]
+        plan = Plan(
+            home=home,
+            factor=factor if isinstance(factor, float) else FACTOR,
+            dry_run=bool(given["dry_run"]),
+            keep=bool(given["keep"]),
+        )
+        return command(plan, *args, **kwargs)
+
+    return wrapped
 
 
 @click.group()
@@ -70,72 +99,48 @@ def lab() -> None:
 
 @lab.command()
 @click.option("--service", "services", multiple=True, type=click.Choice(tuple(SITES)))
-@click.option("--dry-run", is_flag=True, help="healer only says what it would do.")
 @click.option("--foreground", is_flag=True, help="Stay here until Ctrl-C.")
-@click.option("--keep", is_flag=True, help="Leave logs and files behind.")
-@_factor_option
-@_home_option
-def up(
-    *,
-    services: Sequence[str],
-    dry_run: bool,
-    foreground: bool,
-    keep: bool,
-    factor: float,
-    home: Path,
-) -> None:
+@planned
+def up(plan: Plan, *, services: Sequence[str], foreground: bool) -> None:
     """Start a lab with all services, or only some, and leave it running."""
-    place = Home(home.absolute())
-    known = place.read()
+    known = plan.home.read()
     if known is not None:
         message = f"a lab is running already (process {known.pid}); see `healer lab status`"
         raise click.ClickException(message)
-    plan = Plan(
-        home=place,
-        services=services or tuple(SITES),
-        factor=factor,
-        dry_run=dry_run,
-        keep=keep,
-    )
+    if services:
+        plan = replace(plan, services=tuple(services))
     if foreground:
         _run(_stay(plan))
         return
-    state = _start(plan)
+    state = background.start(plan, relay=lambda text: click.echo(text, err=True, nl=False))
     click.echo(_described(state))
 
 
 @lab.command()
-@_home_option
-def down(*, home: Path) -> None:
+@at_home
+def down(home: Home) -> None:
     """End the lab and everything that belongs to it."""
-    place = Home(home.absolute())
-    state = _state(place)
-    os.kill(state.pid, signal.SIGTERM)
-    if not _within(DOWN_WITHIN, lambda: not alive(state.pid)):
-        message = f"the lab (process {state.pid}) does not end"
-        raise click.ClickException(message)
-    place.forget()
+    background.stop(home)
     click.echo("the lab is down")
 
 
 @lab.command()
 @output_option
-@_home_option
-def status(*, output: str, home: Path) -> None:
+@at_home
+def status(home: Home, *, output: str) -> None:
     """Where everything of the running lab is. Exit code 1 where none runs."""
-    state = _state(Home(home.absolute()))
-    secret = ("token", "operator", "ca")
-    shown = {name: getattr(state, name) for name in State.__slots__ if name not in secret}
-    emit(output, shown, lambda: _described(state))
+    state = home.require()
+    shown = {one.name: getattr(state, one.name) for one in fields_of(state)}
+    public = {name: content for name, content in shown.items() if name not in SECRET}
+    emit(output, public, lambda: _described(state))
 
 
 @lab.command()
 @click.argument("fault", type=click.Choice(tuple(FAULTS)))
-@_home_option
-def inject(*, fault: str, home: Path) -> None:
+@at_home
+def inject(home: Home, *, fault: str) -> None:
     """Break something in the running lab, and look on. What lasts goes on until Ctrl-C."""
-    state = _state(Home(home.absolute()))
-    _run(_inject(fault, state))
+    _run(_inject(fault, home.require()))
 
 
 # ------------------------------------------------------------------------------------------ drills
@@ -143,59 +148,40 @@ def inject(*, fault: str, home: Path) -> None:
 
 @lab.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option("--dry-run", is_flag=True, help="healer only says what it would do.")
-@click.option("--keep", is_flag=True, help="Leave logs and files behind.")
-@_factor_option
 @output_option
-@_home_option
-@click.pass_context
-def drill(
-    ctx: click.Context,
-    *,
-    names: Sequence[str],
-    dry_run: bool,
-    keep: bool,
-    factor: float,
-    output: str,
-    home: Path,
-) -> None:
+@planned
+def drill(plan: Plan, *, names: Sequence[str], output: str) -> None:
     """Break a service, watch it being healed, and say how long it took; NAME may be `all`.
 
-    In the running lab, or in one of its own. Exit code 0 only if all of it was verified healed.
+    In the running lab, or in one of its own. Exit code 0 only if all of it was verified healed,
+    or with --dry-run, if all was rehearsed and nothing touched.
     """
-    scenarios = [_scenario(name) for name in (SCENARIOS if names == ("all",) else names)]
-    plan = Plan(
-        home=Home(home.absolute()),
-        services=tuple({scenario.service for scenario in scenarios}),
-        factor=factor,
-        dry_run=dry_run,
-        keep=keep,
-    )
-    reports = _run(_drill(plan, scenarios, own=dry_run))
+    chosen = SCENARIOS if tuple(names) == ("all",) else names
+    scenarios = [_scenario(name) for name in chosen]
+    plan = replace(plan, services=tuple({scenario.service for scenario in scenarios}))
+    reports = _run(_drill(plan, scenarios, own=plan.dry_run))
     emit(
         output,
         [report.as_json() for report in reports],
         lambda: "\n\n".join(as_text(report) for report in reports),
     )
-    ctx.exit(0 if all(report.passed for report in reports) else 1)
+    sys.exit(0 if all(report.passed for report in reports) else 1)
 
 
 @lab.command()
-@_factor_option
-@_home_option
-@click.pass_context
-def demo(ctx: click.Context, *, factor: float, home: Path) -> None:
+@planned
+def demo(plan: Plan) -> None:
     """See it once: a real inference server breaks, and healer heals it."""
     scenario = SCENARIOS["SCENARIO-2"]
     say("healer demo: real inference servers, a real fault, a real Alertmanager; about a minute.")
     say("Nothing outside this machine is touched, and everything is taken down again.\n")
-    plan = Plan(home=Home(home.absolute()), services=(scenario.service,), factor=factor)
+    plan = replace(plan, services=(scenario.service,))
     (report,) = _run(_drill(plan, [scenario], own=True))
     click.echo(as_text(report))
     if not report.passed:
         say("\nIt was not healed; what happened is above.")
-        ctx.exit(1)
-    say("\nThat was all real. Next: `healer lab up`, `healer lab drill INC-001`, README.md.")
+        sys.exit(1)
+    say("\nAll of that was real. Next: `healer lab drill INC-001`, or `healer lab up` and look.")
 
 
 # ------------------------------------------------------------------------------------- how it runs
@@ -223,11 +209,8 @@ async def _inject(fault: str, state: State) -> None:
 
 
 async def _drill(plan: Plan, scenarios: Sequence[Scenario], *, own: bool) -> list[Report]:
-    reports: list[Report] = []
     async with _lab(plan, own=own) as state, connected(state) as remote:
-        for scenario in scenarios:
-            reports.append(await run_drill(scenario, remote, say=say))
-    return reports
+        return [await run_drill(scenario, remote, say=say) for scenario in scenarios]
 
 
 @contextlib.asynccontextmanager
@@ -242,69 +225,21 @@ async def _lab(plan: Plan, *, own: bool) -> AsyncGenerator[State]:
         yield made.state
 
 
-def _run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+def _run(work: Coroutine[Any, Any, R]) -> R:
     """To the end, or to Ctrl-C or SIGTERM, which clean up as well."""
     try:
         return asyncio.run(_until_told(work))
     except (asyncio.CancelledError, KeyboardInterrupt):
         say("Stopped.")
         sys.exit(130)
-    except HealerError as error:
-        raise click.ClickException(str(error)) from error
 
 
-async def _until_told(work: Coroutine[Any, Any, ResultT]) -> ResultT:
+async def _until_told(work: Coroutine[Any, Any, R]) -> R:
     me = asyncio.current_task()
     if me is not None:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, me.cancel)
     return await work
-
-
-def _start(plan: Plan) -> State:
-    """A lab in a process of its own, with its progress shown here until it is up."""
-    plan.home.path.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-m", "healer", "lab", "up", "--foreground"]
-    argv += ["--home", str(plan.home.path), "--factor", str(plan.factor)]
-    argv += [word for name in plan.services for word in ("--service", name)]
-    argv += [flag for flag, on in (("--dry-run", plan.dry_run), ("--keep", plan.keep)) if on]
-    with plan.home.log.open("w") as written, plan.home.log.open() as said:
-        child = subprocess.Popen(  # noqa: S603 - ourselves
-            argv, stdin=subprocess.DEVNULL, stdout=written, stderr=written, start_new_session=True
-        )
-
-        def settled() -> bool:
-            click.echo(said.read(), err=True, nl=False)
-            return child.poll() is not None or plan.home.read() is not None
-
-        try:
-            _within(UP_WITHIN, settled)
-        except KeyboardInterrupt:
-            child.terminate()
-            raise
-        click.echo(said.read(), err=True, nl=False)
-    state = plan.home.read()
-    if state is None:
-        child.terminate()
-        message = "the lab did not start"
-        raise click.ClickException(message)
-    return state
-
-
-def _within(seconds: float, done: Callable[[], bool]) -> bool:
-    pause = threading.Event()
-    for _ in range(round(seconds / 0.1)):
-        if done():
-            return True
-        pause.wait(0.1)
-    return done()
-
-
-def _state(home: Home) -> State:
-    try:
-        return home.require()
-    except HealerError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _scenario(name: str) -> Scenario:

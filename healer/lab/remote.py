@@ -8,7 +8,6 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 
@@ -78,8 +77,8 @@ class Remote:
                     output = b"".join(said).decode(errors="replace")
                     return Ran(code=_code(json.loads(data)), output=output)
                 said.append(data)
-        message = f"the command in {namespace}/{pod} broke off"
-        raise UnavailableError(message)
+        broken = f"the command in {namespace}/{pod} broke off"
+        raise UnavailableError(broken)
 
     # ------------------------------------------------------------------------------- healer
 
@@ -130,7 +129,7 @@ class Remote:
 
     async def _get(
         self, url: str, query: Mapping[str, str] | None = None, *, token: str = ""
-    ) -> Any:
+    ) -> Object:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             async with self._session.get(
@@ -140,9 +139,10 @@ class Remote:
                     said = (await answer.text())[:300]
                     message = f"{url} answers {answer.status}: {said}"
                     raise PermanentError(message)
-                return await answer.json(content_type=None)
+                found: Object = await answer.json(content_type=None)
+                return found
         except (aiohttp.ClientError, TimeoutError) as error:
-            message = f"{url} does not answer: {error or type(error).__name__}"
+            message = f"{url} does not answer: {str(error) or type(error).__name__}"
             raise UnavailableError(message) from error
 
 

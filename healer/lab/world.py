@@ -96,13 +96,24 @@ def _plain_errors() -> Generator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        found = group.subgroup(HealerError)
-        while found is not None:
-            error = found.exceptions[0]
-            if isinstance(error, HealerError):
-                raise error from group
-            found = error if isinstance(error, BaseExceptionGroup) else None
-        raise
+        found = _first(group)
+        if found is None:
+            raise
+        raise found from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> HealerError | None:
+    """The first error on purpose, however deep."""
+    for error in group.exceptions:
+        match error:
+            case HealerError():
+                return error
+            case BaseExceptionGroup():
+                if found := _first(error):
+                    return found
+            case _:
+                continue
+    return None
 
 
 async def _no_metrics(_namespace: str, _metric: str, _pods: Sequence[Object]) -> float | None:

@@ -1,12 +1,14 @@
 """What came of a drill: the record of healer, what people were told, and how long it took."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from healer.lab.contract import Object
 from healer.lab.drill.scenario import Scenario
+
+Wanted = Callable[[Object], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,8 @@ class Report:
     dry_run: bool
     changes: Sequence[str] = field(default_factory=tuple[str, ...])
     """After a dry run: what is different, and should not be."""
+    moved: Sequence[str] = field(default_factory=tuple[str, ...])
+    """Then also: objects of another resourceVersion, for whatever reason."""
 
     @property
     def healed(self) -> bool:
@@ -65,15 +69,16 @@ class Report:
             "expected": self.scenario.expected,
             "steps": self.steps,
             "changes": list(self.changes),
+            "moved": list(self.moved),
             "timeline": list(self.entries),
             "slack": self.slack,
             "pagerduty": self.pagerduty,
         }
 
-    def _first(self, wanted: Any) -> Object | None:
+    def _first(self, wanted: Wanted) -> Object | None:
         return next((entry for entry in self.entries if wanted(entry)), None)
 
-    def _since(self, wanted: Any) -> float | None:
+    def _since(self, wanted: Wanted) -> float | None:
         found = self._first(wanted)
         if found is None:
             return None

@@ -9,7 +9,7 @@ from healer.errors import PermanentError
 from healer.lab.drill.observer import Observer
 from healer.lab.drill.report import Report
 from healer.lab.drill.scenario import Scenario
-from healer.lab.drill.untouched import Snapshot, differences, take
+from healer.lab.drill.untouched import differences, moved, take
 from healer.lab.remote import Remote
 from healer.lab.site import SITES
 
@@ -50,17 +50,14 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         slack=str((await remote.slack())["text"]),
         pagerduty=str((await remote.pagerduty())["text"]),
         dry_run=remote.state.dry_run,
-        changes=_changes(before, after),
+        changes=differences(before, after) if before and after else (),
+        moved=moved(before, after) if before and after else (),
     )
 
 
 def _files_stay(scenario: Scenario, remote: Remote) -> bool:
     """A fault that lasts writes no files: look before it strikes. Another is part of the before."""
     return remote.state.dry_run and scenario.cause.lasts
-
-
-def _changes(before: Snapshot | None, after: Snapshot | None) -> tuple[str, ...]:
-    return tuple(differences(before, after)) if before and after else ()
 
 
 async def _healthy(scenario: Scenario, remote: Remote) -> None:

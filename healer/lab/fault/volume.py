@@ -60,12 +60,14 @@ class FullVolume:
 async def _counted(remote: Remote, site: Site, *, above: float) -> float:
     try:
         async with asyncio.timeout(PROVEN_WITHIN):
-            while (found := await _failed_writes(remote, site)) is None or found <= above:
+            while True:
+                found = await _failed_writes(remote, site)
+                if found is not None and found > above:
+                    return found
                 await asyncio.sleep(0.2)
     except TimeoutError:
         message = f"no server of {site.name} noticed within {PROVEN_WITHIN:g} s"
         raise PermanentError(message) from None
-    return found
 
 
 async def _failed_writes(remote: Remote, site: Site) -> float | None:
