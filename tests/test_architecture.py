@@ -11,9 +11,7 @@ from healer.playbook.loader import load
 
 ROOT = Path(__file__).parent.parent
 CODE = sorted(
-    path
-    for top in ("healer", "inference", "bench", "tests")
-    for path in (ROOT / top).rglob("*.py")
+    path for top in ("healer", "inference", "bench", "tests") for path in (ROOT / top).rglob("*.py")
 )
 SOURCE = [path for path in CODE if path.relative_to(ROOT).parts[0] in ("healer", "inference")]
 
@@ -34,9 +32,7 @@ def test_every_module_says_what_it_is(path: Path) -> None:
     assert len(said.splitlines()) <= 25
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SOURCE if path.name == "__init__.py"], ids=name
-)
+@pytest.mark.parametrize("path", [path for path in SOURCE if path.name == "__init__.py"], ids=name)
 def test_a_package_is_only_a_sign_on_the_door(path: Path) -> None:
     (only,) = ast.parse(path.read_text()).body
     assert isinstance(only, ast.Expr)

@@ -67,7 +67,7 @@ class Query:
         return Finding(
             check=ctx.id,
             holds=_between(params, least=least, most=most),
-            summary=f"{params.query} is {most:g}{_aside(reading, values)}",
+            summary=f"is {most:g}{_aside(reading, values)}",
             evidence={"value": most, "series": len(values), "min": least, "max": most},
         )
 
@@ -133,7 +133,7 @@ class Range:
         return Finding(
             check=ctx.id,
             holds=rising,
-            summary=f"{params.query} went from {values[0]:g} to {values[-1]:g}",
+            summary=f"went from {values[0]:g} to {values[-1]:g}",
             evidence={
                 "first": values[0],
                 "last": values[-1],

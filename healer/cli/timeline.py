@@ -32,7 +32,7 @@ class TimelinePrinter:
         """One entry; the first one is where offsets begin. A new day is a line before it."""
         at = moment(str(entry["at"]))
         self._start = self._start or at
-        words = clean(str(entry["words"] or "·"))
+        words = clean(str(entry["detail"] or "·"))
         event = clean(str(entry["event"]["type"]))
         text = _line(f"{at:%H:%M:%S}", f"+{span(at - self._start)}", event, words)
         day = f"{at:%Y-%m-%d} UTC"

@@ -62,7 +62,8 @@ def alarms(
         return
     if incident.healed_at:
         yield Alarm.WATCH, incident.healed_at + verify.watch
-    elif escalate.after and not incident.escalated:
+        return
+    if escalate.after and not incident.escalated:
         yield Alarm.ESCALATE, incident.opened_at + escalate.after
     last = incident.rang.get(Alarm.UPDATE, incident.opened_at)
     yield Alarm.UPDATE, last + escalate.update_every

@@ -18,6 +18,7 @@ from healer.engine.outbox import Outbox
 from healer.engine.reception import Reception
 from healer.engine.remediation import Remediation
 from healer.kit.clock import Clock
+from healer.kit.duration import format_duration
 from healer.kit.task import Crew
 from healer.model.alert import AlertGroup
 from healer.model.event import Alarm, AlarmRang, Entry, Escalated, IncidentId, PlaybookMatched
@@ -137,7 +138,8 @@ class Dispatcher:
             case Alarm.UPDATE:
                 await self._journal.record(incident.id, AlarmRang(alarm=alarm))
             case Alarm.ESCALATE:
-                reason = f"not healed after {playbook.escalate.after}"
+                at_most = playbook.escalate.after or timedelta()
+                reason = f"not healed after {format_duration(at_most)}"
                 escalated = Escalated(reason=reason, to=playbook.escalate.to)
                 await self._journal.record(incident.id, AlarmRang(alarm=alarm), escalated)
             case Alarm.WATCH:

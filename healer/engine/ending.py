@@ -1,6 +1,7 @@
 """How a walk ends or is handed over: closed, escalated, rehearsed, watched."""
 
 from healer.engine.case import Case, Tools
+from healer.kit.duration import format_duration
 from healer.model.event import Chosen, Closed, Ending, Escalated, RunStarted
 from healer.model.incident import Incident
 from healer.model.playbook import Mode
@@ -28,7 +29,7 @@ class Ender:
             return False
         if incident.firing:
             return await self.escalate(case, "verified, and yet the alert goes on firing")
-        reason = f"stayed healed for {case.playbook.verify.watch}"
+        reason = f"stayed healed for {format_duration(case.playbook.verify.watch)}"
         return await self.close(incident, Ending.HEALED, reason)
 
     async def left_to_people(self, case: Case) -> bool:

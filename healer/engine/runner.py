@@ -14,6 +14,7 @@ from healer.engine.diagnosis import Patient
 from healer.engine.journal import Journal
 from healer.errors import HealerError, PermanentError, TemporaryError, TimelineError
 from healer.kit.clock import Clock
+from healer.kit.duration import format_duration
 from healer.kit.retry import delays
 from healer.model.effect import Effect
 from healer.model.event import Judged, StepFinished, StepStarted
@@ -119,7 +120,10 @@ class Runner:
                 return await task.action.run(task.params, ctx)
         except TimeoutError:
             return await self._ask_world(
-                task, ctx, f"no answer within {task.step.timeout}", otherwise=Result.TIMED_OUT
+                task,
+                ctx,
+                f"no answer within {format_duration(task.step.timeout)}",
+                otherwise=Result.TIMED_OUT,
             )
         except TemporaryError as error:
             return await self._ask_world(task, ctx, str(error))

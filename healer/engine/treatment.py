@@ -10,6 +10,7 @@ from healer.engine.runner import Runner, Task
 from healer.engine.verifier import watch
 from healer.errors import PermanentError, TemporaryError
 from healer.guard.contract import Plan
+from healer.kit.duration import format_duration
 from healer.model.effect import strongest
 from healer.model.event import Judged, Moment, RunStarted, Verified
 from healer.model.incident import Incident
@@ -48,7 +49,7 @@ class Treatment:
                 step, case.incident, case.patient, scope=case.scope, dry_run=case.dry_run
             )
         except (TemporaryError, TimeoutError) as error:
-            reason = str(error) or f"no answer within {step.timeout}"
+            reason = str(error) or f"no answer within {format_duration(step.timeout)}"
             return await self.hold(case, guard="world", reason=reason, step=step)
         except PermanentError as error:
             return await self._failed(case.incident, f"{step.id} cannot be done: {error}")

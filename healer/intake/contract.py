@@ -77,6 +77,10 @@ class Words(Protocol):
         """What happened, without the time; None for what people need not read."""
         ...
 
+    def detail(self, event: Event) -> str:
+        """The same, also of what people need not read: for the whole timeline."""
+        ...
+
     def headline(self, incident: Incident) -> str:
         """The whole incident in one line."""
         ...

@@ -64,13 +64,14 @@ def event(content: Event) -> Document:
 
 
 def entry(content: Entry, words: Words) -> Document:
-    """One line of a timeline; `words` is null where people need not read it."""
+    """One line of a timeline; `words` is null where people need not read it, `detail` never."""
     return {
         "incident": content.incident,
         "seq": content.seq,
         "at": moment(content.at),
         "event": event(content.event),
         "words": words.say(content.event),
+        "detail": words.detail(content.event),
     }
 
 

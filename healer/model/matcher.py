@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from healer.model.alert import Labels
 
-
 LONGEST = 4096
 """A longer value satisfies no expression, neither way: labels are hostile, and `re` backtracks."""
 

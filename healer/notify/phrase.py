@@ -66,16 +66,25 @@ def refusals(verdicts: Iterable[Verdict]) -> str:
     return _list([_verdict(verdict) for verdict in said], "no reason was given")
 
 
+def reasons(verdicts: Iterable[Verdict]) -> str:
+    """What everybody said who was asked."""
+    return _list([_verdict(verdict) for verdict in verdicts], "nobody had to be asked")
+
+
 def params(given: Mapping[str, Json]) -> str:
     """Parameters of a step, secrets hidden."""
-    shown = [f"{short(name, 40)}={plain(redact_value(name, v), 80)}" for name, v in given.items()]
+    shown = [
+        f"{short(name, 40)}={plain(redact_value(name, value), 80)}"
+        for name, value in given.items()
+        if value is not None
+    ]
     return ", ".join(shown[:SHOWN]) + (", …" if len(shown) > SHOWN else "")
 
 
 def _finding(finding: Finding) -> str:
     said = plain(finding.summary, 200) or short(finding.check)
-    mark = "yes" if finding.holds else "no"
-    return f"{short(finding.check, 60)} {mark if finding.known else 'not known'} ({said})"
+    known = "" if finding.known else " not known:"
+    return f"{short(finding.check, 60)}{known} {said}"
 
 
 def _verdict(verdict: Verdict) -> str:

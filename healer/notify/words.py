@@ -45,6 +45,7 @@ from healer.notify.phrase import (
     named,
     params,
     people,
+    reasons,
     refusals,
     result,
     scope,
@@ -68,6 +69,22 @@ def say(event: Event) -> str | None:
     """What happened, without the time."""
     said = _say(event)
     return None if said is None else plain(said, LINE)
+
+
+def detail(event: Event) -> str:
+    """What happened, also where it is no news to anybody: for those who read the whole timeline."""
+    match event:
+        case Judged(decision=Decision.ALLOW):
+            about = f"step {short(event.step)}" if event.step else "the run"
+            return plain(f"Allowed {about}: {reasons(event.verdicts)}", LINE)
+        case NoticeStarted():
+            return plain(f"Telling {short(event.channel)} all up to line {event.through}.", LINE)
+        case NoticeSent():
+            return plain(f"{short(event.channel)} knows all up to line {event.through}.", LINE)
+        case Archived():
+            return "Archived: every channel knows how it ended."
+        case _:
+            return say(event) or ""
 
 
 def _say(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one closed match, read as a table
@@ -178,7 +195,7 @@ def _alarm(alarm: Alarm) -> str:
         case Alarm.ESCALATE:
             return "Time is up: this should have been healed by now."
         case Alarm.UPDATE:
-            return "Still going on."
+            return "Still going on, and not forgotten."
         case Alarm.WATCH:
             return "Watched long enough: it stayed healed."
         case _:

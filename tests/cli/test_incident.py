@@ -127,7 +127,7 @@ async def test_show_prints_an_aligned_line_an_entry(edge: Served) -> None:
     head, day, *lines = timeline.splitlines()
     assert day == "2026-01-02 UTC"
     assert len(lines) == 12
-    assert lines[0].split() == ["03:04:06", "+0s", "Opened", "it", "was", "Opened"]
+    assert lines[0].split() == ["03:04:06", "+0s", "Opened", "it", "was", "Opened,", "in", "full"]
     assert lines[11].split()[:3] == ["03:04:17", "+11s", "Closed"]
     assert {line.index("it was") for line in lines} == {head.index("WHAT")}
 
@@ -264,7 +264,7 @@ async def test_a_step_without_an_end_is_reported_as_such(edge: Served) -> None:
 
 
 def test_long_words_are_wrapped_under_themselves_only_for_people() -> None:
-    entry = {"at": "2026-01-02T03:04:05Z", "words": "long " * 30, "event": {"type": "Opened"}}
+    entry = {"at": "2026-01-02T03:04:05Z", "detail": "long " * 30, "event": {"type": "Opened"}}
     _, first, *rest = TimelinePrinter(width=80).line(entry).splitlines()
     assert rest
     assert all(len(line) <= 80 for line in (first, *rest))
@@ -275,7 +275,7 @@ def test_long_words_are_wrapped_under_themselves_only_for_people() -> None:
 def test_a_new_day_is_said() -> None:
     printer = TimelinePrinter(width=None)
     lines = [
-        printer.line({"at": at, "words": None, "event": {"type": "AlarmRang"}})
+        printer.line({"at": at, "detail": "", "event": {"type": "AlarmRang"}})
         for at in ("2026-01-02T23:59:59.9Z", "2026-01-03T00:00:01Z")
     ]
     assert lines[0].splitlines()[0] == "2026-01-02 UTC"

@@ -25,6 +25,9 @@ class PlainWords:
     def say(self, event: Event) -> str | None:
         return f"it was {type(event).__name__}"
 
+    def detail(self, event: Event) -> str:
+        return f"it was {type(event).__name__}, in full"
+
     def headline(self, incident: Incident) -> str:
         return f"{incident.id} is {incident.state}"
 

@@ -40,6 +40,7 @@ def test_an_entry_has_a_time_a_type_and_words() -> None:
         "at": "2026-01-02T03:04:05.000006Z",
         "event": {"type": "Paused", "by": "ada", "reason": "x", "service": ""},
         "words": "it was Paused",
+        "detail": "it was Paused, in full",
     }
 
 

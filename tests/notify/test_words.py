@@ -68,7 +68,7 @@ LINES: list[tuple[Event, str | None]] = [
     (NothingMatched(reason="no label fits"), "No playbook applies: no label fits."),
     (
         Diagnosed(findings=SEEN),
-        "Looked: breaker yes (state is open); queue not known (Prometheus is away)",
+        "Looked: breaker state is open; queue not known: Prometheus is away",
     ),
     (story.chosen(), "Chosen: restart: the breaker is open."),
     (Chosen(remedy=None, because="nothing holds"), "No remedy chosen: nothing holds."),
@@ -116,7 +116,7 @@ LINES: list[tuple[Event, str | None]] = [
     (story.escalated(), "Escalated to team-inference: two rounds did not heal."),
     (Approved(by="ann"), "Approved by ann."),
     (Denied(by="ann", reason="not now"), "Denied by ann: not now."),
-    (AlarmRang(alarm=Alarm.UPDATE), "Still going on."),
+    (AlarmRang(alarm=Alarm.UPDATE), "Still going on, and not forgotten."),
     (
         NoticeDropped(channel="slack", through=3, reason="no such channel"),
         "slack could not be told and will not be: no such channel.",
@@ -231,3 +231,17 @@ def _is_plain(line: str, limit: int) -> None:
     assert line.splitlines() == [line]
     bad = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert not [character for character in line if unicodedata.category(character) in bad]
+
+
+def test_whoever_reads_the_whole_timeline_is_told_what_is_no_news_too() -> None:
+    allowed = Judged(
+        step=None,
+        decision=Decision.ALLOW,
+        verdicts=(Verdict(guard="budget", decision=Decision.ALLOW, reason="within the budget"),),
+    )
+    assert words.say(allowed) is None
+    assert words.detail(allowed) == "Allowed the run: budget: within the budget"
+    sent = NoticeSent(channel="slack", through=8, ref="C1:1")
+    assert words.detail(sent) == "slack knows all up to line 8."
+    resumed = Resumed(by="ada")
+    assert words.detail(resumed) == words.say(resumed)
