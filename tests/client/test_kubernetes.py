@@ -4,10 +4,12 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from aiohttp import web
 
 from healer.client.kubernetes.cluster import Kubernetes, connect
+from healer.client.kubernetes.container import Pod
 from healer.client.kubernetes.pod import LogRequest
 from healer.errors import (
     ConfigError,
@@ -16,6 +18,13 @@ from healer.errors import (
     TemporaryError,
     UnavailableError,
 )
+from healer.lab.api.certificate import make_certificate
+from healer.lab.api.kubeconfig import kubeconfig
+from healer.lab.api.rbac import MASTERS, Identity
+from healer.lab.api.server import ApiServer
+from healer.lab.api.store import Store
+from tests.fakes.kubeconfig import write_kubeconfig
+from tests.fakes.kubelet import FakeNode
 from tests.fakes.stub import Handler, Stub, refuses, says
 
 POD = "/api/v1/namespaces/production/pods/api-0"
@@ -134,8 +143,6 @@ async def test_a_connection_that_breaks_is_an_unavailable_server(
 
 
 async def test_a_server_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    from tests.fakes.kubeconfig import write_kubeconfig
-
     file = write_kubeconfig(tmp_path / "kubeconfig", server="http://127.0.0.1:1")
     cluster = await connect(file)
     with pytest.raises(UnavailableError):
@@ -293,3 +300,131 @@ async def test_two_budgets_on_one_pod_never_allow_an_eviction(
 async def test_a_kubeconfig_that_is_none_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"missing.*cannot log in to Kubernetes"):
         await connect(tmp_path / "missing")
+
+
+async def test_an_expired_login_is_renewed_from_the_kubeconfig_once(
+    kubernetes: Kubernetes, stub: Stub, tmp_path: Path
+) -> None:
+    expired = refuses(401, "Unauthorized", "Unauthorized")
+    stub.on("GET", POD, expired, says({"metadata": {"name": "api-0"}}))
+    write_kubeconfig(tmp_path / "kubeconfig", server=stub.url, token="fresh")
+
+    await kubernetes.pods.get("production", "api-0")
+
+    tokens = [one.headers["Authorization"] for one in stub.asked]
+    assert tokens == ["Bearer token-of-a-test", "Bearer fresh"]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_login_that_cannot_be_renewed_is_told_as_the_refusal_that_it_is(
+    kubernetes: Kubernetes, stub: Stub, tmp_path: Path, *, readable: bool
+) -> None:
+    stub.on("GET", POD, refuses(401, "Unauthorized", "Unauthorized"))
+    if not readable:
+        (tmp_path / "kubeconfig").unlink()
+
+    with pytest.raises(RejectedError) as caught:
+        await kubernetes.pods.get("production", "api-0")
+
+    assert caught.value.reason == "Unauthorized"
+    assert len(stub.asked) == 2 if readable else 1
+
+
+async def test_the_server_s_certificate_is_checked(tmp_path: Path) -> None:
+    certificate = make_certificate()
+    store, node = Store(), FakeNode()
+    admin = {"token": Identity(user="admin", groups=frozenset({MASTERS}))}
+    async with ApiServer(store=store, node=node, tokens=admin, tls=certificate.context) as server:
+        trusting = tmp_path / "trusting"
+        trusting.write_bytes(orjson.dumps(kubeconfig(server.url, "token", ca=certificate.pem)))
+        doubting = tmp_path / "doubting"
+        doubting.write_bytes(orjson.dumps(kubeconfig(server.url, "token")))
+        good, bad = await connect(trusting), await connect(doubting)
+
+        assert await good.workloads.select("default") == ()
+        with pytest.raises(UnavailableError, match="Certificate"):
+            await bad.workloads.select("default")
+        await good.close()
+        await bad.close()
+
+
+async def test_outside_a_cluster_there_is_no_service_account(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    with pytest.raises(ConfigError, match="in-cluster credentials"):
+        await connect(None)
+
+
+async def test_events_of_all_writers_are_ordered_by_the_newest_time_that_they_carry(
+    kubernetes: Kubernetes, stub: Stub
+) -> None:
+    def event(reason: str, **times: object) -> object:
+        return {"metadata": {"name": reason}, "reason": reason, **times}
+
+    items = [
+        event("Late", lastTimestamp="2026-01-01T00:00:09Z", count=3),
+        event("Timeless", firstTimestamp=None, lastTimestamp=None, count=None),
+        event("Scheduled", eventTime="2026-01-01T00:00:05.000001Z", lastTimestamp=None),
+        event("Repeated", series={"count": 7, "lastObservedTime": "2026-01-01T00:00:07Z"}),
+    ]
+    stub.on("GET", "/api/v1/namespaces/production/events", says({"items": items}))
+
+    found = await kubernetes.pods.events("production")
+
+    assert [one.reason for one in found] == ["Timeless", "Scheduled", "Repeated", "Late"]
+    assert [one.times for one in found] == [1, 1, 7, 3]
+
+
+@pytest.mark.parametrize(
+    ("frames", "error"),
+    [
+        ([], UnavailableError),
+        ([b"\x01out"], UnavailableError),
+        ([b"\x03garbage"], UnavailableError),
+        ([b"", b"\x03" + b'{"status":"Failure","message":"no such file"}'], RejectedError),
+    ],
+)
+async def test_an_exec_without_an_exit_code_is_never_a_success(
+    kubernetes: Kubernetes, stub: Stub, frames: list[bytes], error: type[Exception]
+) -> None:
+    async def speak(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",))
+        await socket.prepare(request)
+        for frame in frames:
+            await socket.send_bytes(frame)
+        await socket.close()
+        return socket
+
+    stub.on("GET", f"{POD}/exec", speak)
+    pod = Pod.model_validate({"metadata": {"name": "api-0"}})
+
+    with pytest.raises(error):
+        await kubernetes.pods.exec(
+            "production", pod, command=["true"], timeout=timedelta(seconds=5)
+        )
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [(403, RejectedError), (404, RejectedError), (503, UnavailableError)]
+)
+async def test_a_handshake_that_fails_is_told_like_any_other_refusal(
+    kubernetes: Kubernetes, stub: Stub, code: int, kind: type[Exception]
+) -> None:
+    stub.on("GET", f"{POD}/exec", says({}, status=code))
+    pod = Pod.model_validate({"metadata": {"name": "api-0"}})
+
+    with pytest.raises(kind, match=f"exec in pod production/api-0: HTTP {code}"):
+        await kubernetes.pods.exec(
+            "production", pod, command=["true"], timeout=timedelta(seconds=5)
+        )
+
+
+def test_the_container_that_is_meant_is_the_one_that_kubectl_means() -> None:
+    spec = {"containers": [{"name": "proxy"}, {"name": "server"}]}
+    note = {"kubectl.kubernetes.io/default-container": "server"}
+    chosen = Pod.model_validate({"metadata": {"name": "a", "annotations": note}, "spec": spec})
+    first = Pod.model_validate({"metadata": {"name": "a"}, "spec": spec})
+
+    assert (chosen.main_container, first.main_container) == ("server", "proxy")

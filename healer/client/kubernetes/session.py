@@ -5,10 +5,11 @@ servers give, and hold the whole schema in memory. Its login, its TLS and its re
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -69,13 +70,20 @@ class Answer:
 class Session:
     """Speaks to one API server. `timeout` bounds every call from start to end."""
 
-    def __init__(self, configuration: Any, *, timeout: timedelta = timedelta(seconds=10)) -> None:
+    def __init__(
+        self,
+        configuration: Any,
+        *,
+        timeout: timedelta = timedelta(seconds=10),
+        renew: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         from kubernetes_asyncio.client import ApiClient
         from kubernetes_asyncio.stream import WsApiClient
 
         self._api: Any = ApiClient(configuration)
         self._sockets: Any = WsApiClient(configuration, heartbeat=_HEARTBEAT_SECONDS)
         self._timeout = timeout
+        self._renew = renew
 
     async def close(self) -> None:
         """Close all connections."""
@@ -102,7 +110,18 @@ class Session:
         return answer.body
 
     async def exchange(self, request: Request) -> Answer:
-        """Do it; the answer whatever its status is."""
+        """Do it; the answer whatever its status is. An expired login is renewed once."""
+        answer = await self._once(request)
+        if answer.status != HTTPStatus.UNAUTHORIZED or self._renew is None:
+            return answer
+        try:
+            async with asyncio.timeout(self._timeout.total_seconds()):
+                await self._renew()
+        except (ConfigError, TimeoutError):
+            return answer  # the refusal says more than how the renewal failed
+        return await self._once(request)
+
+    async def _once(self, request: Request) -> Answer:
         async with foreign_errors(request.doing), asyncio.timeout(self._timeout.total_seconds()):
             response: aiohttp.ClientResponse = await self._api.call_api(
                 request.path,
@@ -157,22 +176,26 @@ def understood(body: bytes, model: type[ModelT], *, doing: str) -> ModelT:
 async def from_kubeconfig(
     file: Path, *, context: str | None = None, timeout: timedelta = timedelta(seconds=10)
 ) -> Session:
-    """A session as kubectl would open it with that file."""
+    """A session as kubectl would open it with that file. The file is read anew on a 401."""
     from kubernetes_asyncio import config
     from kubernetes_asyncio.client import Configuration
 
     configuration: Any = Configuration()
     library: Any = config
-    try:
-        await library.load_kube_config(
-            config_file=str(file),
-            context=context,
-            client_configuration=configuration,
-            persist_config=False,
-        )
-    except (config.ConfigException, OSError, ValueError) as error:
-        raise ConfigError([_fault(str(file), error)]) from error
-    return Session(configuration, timeout=timeout)
+
+    async def login() -> None:
+        try:
+            await library.load_kube_config(
+                config_file=str(file),
+                context=context,
+                client_configuration=configuration,
+                persist_config=False,
+            )
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise ConfigError([_fault(str(file), error)]) from error
+
+    await login()
+    return Session(configuration, timeout=timeout, renew=login)
 
 
 async def in_cluster(*, timeout: timedelta = timedelta(seconds=10)) -> Session:
