@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from healer.app import vocabulary
+from healer.app.vocabulary import vocabulary
 from healer.playbook.loader import load
 
 ROOT = Path(__file__).parent.parent

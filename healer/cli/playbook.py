@@ -41,7 +41,7 @@ def the_vocabulary(ctx: click.Context) -> Vocabulary:
     brought = ctx.find_object(Vocabulary)
     if brought is not None:
         return brought
-    provide: Callable[[], Vocabulary] = importlib.import_module("healer.app").vocabulary
+    provide: Callable[[], Vocabulary] = importlib.import_module("healer.app.vocabulary").vocabulary
     return provide()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from healer.app import daemon
+from healer.app.daemon import daemon
 from healer.errors import ConfigError, HealerError
 from healer.notify.log import TIMELINE
 from healer.settings import Settings, load_settings

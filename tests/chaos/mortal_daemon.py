@@ -20,7 +20,7 @@ from typing import Any
 from kubernetes_asyncio import stream
 from prometheus_api_client import prometheus_connect
 
-from healer.app import daemon
+from healer.app.daemon import daemon
 from healer.cli import serve
 from healer.model.event import Draft, Entry
 from healer.settings import load_settings

@@ -1,40 +1,13 @@
-"""The composition root: the only module that names concrete adapters.
-
-To add an action, a check, a guard or a channel: write it, and add its line here.
-"""
+"""The daemon: its parts, how they are joined, and the order in which they start and stop."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from healer.action.contract import Action
-from healer.action.flow import Wait, WaitUntil
-from healer.action.inference.cache import CacheEvict
-from healer.action.kubernetes.config import ConfigMapPatch
-from healer.action.kubernetes.exec import Exec
-from healer.action.kubernetes.removal import DeletePod, Evict
-from healer.action.kubernetes.restart import RolloutRestart
-from healer.action.kubernetes.rollback import RolloutUndo
-from healer.action.kubernetes.rollout import RolloutStatus
-from healer.action.kubernetes.scale import Scale
-from healer.check.contract import Check
-from healer.check.inference.breaker import Breaker
-from healer.check.inference.cache import Cache
-from healer.check.inference.health import Components, Health
-from healer.check.inference.metric import Metrics
-from healer.check.kubernetes.describe import Describe
-from healer.check.kubernetes.event import Events
-from healer.check.kubernetes.exec import Exec as ExecCheck
-from healer.check.kubernetes.log import LogLines
-from healer.check.kubernetes.pod import PodState
-from healer.check.kubernetes.workload import WorkloadState
-from healer.check.prometheus import Query, Range
-from healer.client.alertmanager import Alertmanager
-from healer.client.kubernetes.cluster import Kubernetes, connect
-from healer.client.prometheus import Prometheus
+from healer.app.client import Clients, connect_all
+from healer.app.vocabulary import actions, checks, vocabulary
 from healer.engine.catalog import Catalog
 from healer.engine.deadline import ScheduledTimer
 from healer.engine.desk import Desk
@@ -66,102 +39,11 @@ from healer.notify.pagerduty_call import Access, PagerDutyCall
 from healer.notify.slack import SlackNotifier
 from healer.notify.slack_call import SlackCall, slack_session
 from healer.playbook.reload import PlaybookSet
-from healer.playbook.vocabulary import Vocabulary
 from healer.settings import Settings
 from healer.timeline.contract import Timeline
 from healer.timeline.sqlite import SqliteTimeline
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clients:
-    """The outside world, as far as it is configured."""
-
-    clock: Clock
-    kubernetes: Kubernetes | None = None
-    prometheus: Prometheus | None = None
-    alertmanager: Alertmanager | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """A thing that playbooks may name: its class, how it is made, and what it needs."""
-
-    kind: type[Any]
-    make: Callable[[Any, Clock], Any]
-
-
-KUBERNETES_ACTIONS = (
-    Recipe(CacheEvict, lambda kubernetes, _: CacheEvict(kubernetes)),
-    Recipe(ConfigMapPatch, lambda kubernetes, _: ConfigMapPatch(kubernetes)),
-    Recipe(DeletePod, lambda kubernetes, _: DeletePod(kubernetes)),
-    Recipe(Evict, lambda kubernetes, _: Evict(kubernetes)),
-    Recipe(Exec, lambda kubernetes, clock: Exec(kubernetes, clock=clock)),
-    Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
-    Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
-    Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
-    Recipe(Scale, lambda kubernetes, _: Scale(kubernetes)),
-)
-PROMETHEUS_ACTIONS = (
-    Recipe(WaitUntil, lambda prometheus, clock: WaitUntil(prometheus, clock=clock)),
-)
-FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
-KUBERNETES_CHECKS = (
-    Recipe(Breaker, lambda kubernetes, _: Breaker(kubernetes)),
-    Recipe(Cache, lambda kubernetes, _: Cache(kubernetes)),
-    Recipe(Components, lambda kubernetes, _: Components(kubernetes)),
-    Recipe(Describe, lambda kubernetes, _: Describe(kubernetes)),
-    Recipe(Events, lambda kubernetes, clock: Events(kubernetes, clock=clock)),
-    Recipe(ExecCheck, lambda kubernetes, _: ExecCheck(kubernetes)),
-    Recipe(Health, lambda kubernetes, _: Health(kubernetes)),
-    Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
-    Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
-    Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
-    Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
-)
-PROMETHEUS_CHECKS = (
-    Recipe(Query, lambda prometheus, _: Query(prometheus)),
-    Recipe(Range, lambda prometheus, clock: Range(prometheus, clock=clock)),
-)
-GUARDS: tuple[type[Any], ...] = (
-    ApprovalGuard,
-    BudgetGuard,
-    CooldownGuard,
-    MaintenanceGuard,
-    PausedGuard,
-    SilenceGuard,
-    StillFiringGuard,
-    WindowGuard,
-)
-
-
-def vocabulary(settings: Settings | None = None) -> Vocabulary:
-    """Every word that a playbook may use, and which of them `settings` give no means for."""
-    actions = (*KUBERNETES_ACTIONS, *PROMETHEUS_ACTIONS, *FREE_ACTIONS)
-    checks = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS)
-    return Vocabulary(
-        actions={recipe.kind.name: recipe.kind.params for recipe in actions},
-        checks={recipe.kind.name: recipe.kind.params for recipe in checks},
-        guards={guard.name: guard.params for guard in GUARDS},
-        absent=_absent(settings) if settings else {},
-    )
-
-
-def _absent(settings: Settings) -> Mapping[str, str]:
-    absent: dict[str, str] = {}
-    cluster = settings.kubernetes
-    if not (cluster.kubeconfig or cluster.in_cluster):
-        why = "`kubernetes` in the configuration: `in_cluster: true`, or a `kubeconfig`"
-        absent.update({one.kind.name: why for one in (*KUBERNETES_ACTIONS, *KUBERNETES_CHECKS)})
-    if settings.prometheus is None:
-        why = "`prometheus: {url: …}` in the configuration"
-        absent.update({one.kind.name: why for one in (*PROMETHEUS_ACTIONS, *PROMETHEUS_CHECKS)})
-    if settings.alertmanager is None:
-        guards = (SilenceGuard, StillFiringGuard)
-        why = "`alertmanager: {url: …}` in the configuration"
-        absent.update({guard.name: why for guard in guards})
-    return absent
 
 
 @asynccontextmanager
@@ -178,7 +60,7 @@ async def daemon(
         if timeline is None:
             timeline = await SqliteTimeline.open(settings.timeline)
             stack.push_async_callback(timeline.close)
-        clients = await _connect(settings, clock, stack)
+        clients = await connect_all(settings, clock, stack)
         metrics = EntryMetrics()
         playbooks = _load_playbooks(settings)
         late = _LateObserver()
@@ -218,31 +100,6 @@ class _LateObserver:
             self.dispatcher.see(entry, incident)
 
 
-async def _connect(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Clients:
-    kubernetes: Kubernetes | None = None
-    prometheus: Prometheus | None = None
-    known = settings.kubernetes
-    if known.kubeconfig or known.in_cluster:
-        kubernetes = await connect(known.kubeconfig, context=known.context)
-        stack.push_async_callback(kubernetes.close)
-    if settings.prometheus:
-        prometheus = Prometheus(
-            settings.prometheus.url,
-            timeout=settings.prometheus.timeout,
-            headers=settings.prometheus.headers,
-        )
-        stack.push_async_callback(prometheus.close)
-    alertmanager: Alertmanager | None = None
-    if settings.alertmanager:
-        token = settings.alertmanager.bearer_token_file
-        headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        alertmanager = Alertmanager(settings.alertmanager.url, headers=headers)
-        stack.push_async_callback(alertmanager.close)
-    return Clients(
-        clock=clock, kubernetes=kubernetes, prometheus=prometheus, alertmanager=alertmanager
-    )
-
-
 def _load_playbooks(settings: Settings) -> PlaybookSet:
     playbooks = PlaybookSet(settings.playbooks, vocabulary(settings), settings.known_services)
     _told(playbooks.faults)
@@ -280,8 +137,8 @@ def _catalog(
         services=services,
         current=lambda: playbooks.current,
         find=playbooks.find,
-        actions=_actions(clients),
-        checks=_checks(clients),
+        actions=actions(clients),
+        checks=checks(clients),
         guards={guard.name: guard for guard in guards},
         house_guards=(
             *(GuardSpec(guard=name) for name in house),
@@ -298,31 +155,6 @@ def _maintenance(window: Any) -> Maintenance:
         services=tuple(window.services),
         reason=window.reason,
     )
-
-
-def _actions(clients: Clients) -> Mapping[str, Action[Any]]:
-    return _make(
-        clients,
-        (KUBERNETES_ACTIONS, clients.kubernetes),
-        (PROMETHEUS_ACTIONS, clients.prometheus),
-        (FREE_ACTIONS, clients.clock),
-    )
-
-
-def _checks(clients: Clients) -> Mapping[str, Check[Any]]:
-    return _make(
-        clients, (KUBERNETES_CHECKS, clients.kubernetes), (PROMETHEUS_CHECKS, clients.prometheus)
-    )
-
-
-def _make(clients: Clients, *shelves: tuple[Sequence[Recipe], Any]) -> Mapping[str, Any]:
-    """What is configured is made; playbooks that ask for the rest are refused when loaded."""
-    return {
-        recipe.kind.name: recipe.make(client, clients.clock)
-        for recipes, client in shelves
-        if client is not None
-        for recipe in recipes
-    }
 
 
 async def _notifiers(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Sequence[Notifier]:

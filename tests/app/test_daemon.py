@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from healer.app import (
+from healer.app.daemon import daemon
+from healer.app.vocabulary import (
     FREE_ACTIONS,
     KUBERNETES_ACTIONS,
     KUBERNETES_CHECKS,
     PROMETHEUS_ACTIONS,
     PROMETHEUS_CHECKS,
-    daemon,
     vocabulary,
 )
 from healer.playbook.loader import load
