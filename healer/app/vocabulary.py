@@ -9,6 +9,7 @@ from healer.action.flow import Wait, WaitUntil
 from healer.action.inference.breaker import BreakerReset
 from healer.action.inference.cache import CacheEvict
 from healer.action.inference.limit import Limits
+from healer.action.kubernetes.autoscale import Autoscale
 from healer.action.kubernetes.config import ConfigMapPatch
 from healer.action.kubernetes.exec import Exec
 from healer.action.kubernetes.removal import DeletePod, Evict
@@ -50,6 +51,7 @@ class Recipe:
 
 
 KUBERNETES_ACTIONS = (
+    Recipe(Autoscale, lambda kubernetes, _: Autoscale(kubernetes)),
     Recipe(BreakerReset, lambda kubernetes, _: BreakerReset(kubernetes)),
     Recipe(CacheEvict, lambda kubernetes, _: CacheEvict(kubernetes)),
     Recipe(ConfigMapPatch, lambda kubernetes, _: ConfigMapPatch(kubernetes)),

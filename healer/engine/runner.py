@@ -51,9 +51,18 @@ class Runner:
     async def prepare(
         self, step: Step, incident: Incident, patient: Patient, *, scope: Scope, dry_run: bool
     ) -> Task:
-        """Fill in the templates, check the parameters, make them final. Changes nothing."""
+        """Fill in the templates, check the parameters, make them final. Changes nothing.
+
+        A further attempt takes the parameters that the first one made final: "+2" upon a world
+        where it may already have happened would be four.
+        """
         action = self._catalog.actions[step.action]
-        params = bind(step.params, action.params, scope)
+        earlier = _first_attempt(step, incident)
+        params = (
+            action.params.model_validate(earlier.params)
+            if earlier
+            else bind(step.params, action.params, scope)
+        )
         ctx = self._context(step, incident, patient, dry_run=dry_run)
         async with asyncio.timeout(step.timeout.total_seconds()):
             final = await action.prepare(params, ctx)
@@ -126,7 +135,8 @@ class Runner:
                 otherwise=Result.TIMED_OUT,
             )
         except TemporaryError as error:
-            return await self._ask_world(task, ctx, str(error))
+            outcome = await self._ask_world(task, ctx, str(error))
+            return replace(outcome, retry_after=outcome.retry_after or error.retry_after)
         except PermanentError as error:
             return Outcome(result=Result.FAILED, summary=str(error), evidence={"final": True})
         except (asyncio.CancelledError, TimelineError):
@@ -191,6 +201,12 @@ class Runner:
             deadline=self._clock.now() + step.timeout,
             dry_run=dry_run,
         )
+
+
+def _first_attempt(step: Step, incident: Incident) -> StepStarted | None:
+    """How this step was begun earlier in this round, if it was."""
+    tries = (one for one in incident.run.started if one.step == step.id and one.undoes is None)
+    return next(tries, None)
 
 
 def _plain(params: BaseModel) -> Mapping[str, Json]:

@@ -373,3 +373,23 @@ async def test_what_cannot_be_put_back_calls_a_human() -> None:
         await asyncio.sleep(3600)
         assert house.incident.escalated is not None
         assert "not allowed" in house.incident.escalated.reason
+
+
+async def test_a_further_attempt_takes_the_parameters_that_the_first_made_final() -> None:
+    playbook = with_steps(replace(FREE, attempts=3))
+    disk = Disk(fail=[TemporaryError("busy"), TemporaryError("busy")])
+    async with House(disk=disk, playbooks=[playbook]).life() as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(60)
+        assert disk.prepared == [False, True, True]
+
+
+async def test_a_world_that_names_a_time_is_left_alone_until_then() -> None:
+    playbook = with_steps(replace(FREE, attempts=2))
+    disk = Disk(fail=[TemporaryError("busy", retry_after=timedelta(seconds=25))])
+    async with House(disk=disk, playbooks=[playbook]).life() as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(24)
+        assert disk.effects == []
+        await asyncio.sleep(3)
+        assert len(disk.effects) == 1

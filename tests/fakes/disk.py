@@ -38,6 +38,8 @@ class Disk:
     looks: int = 0
     away: int = 0
     fail: list[Exception] = field(default_factory=list[Exception])
+    prepared: list[bool] = field(default_factory=list[bool])
+    """For each preparation: were the parameters final already?"""
     silent: bool = False
     """Whether it refuses to tell, after a crash, what came of a step."""
 
@@ -84,6 +86,7 @@ class FreeAction:
         return ()
 
     async def prepare(self, params: FreeParams, ctx: StepContext) -> FreeParams:
+        self._disk.prepared.append(bool(params.key))
         return params.model_copy(update={"key": params.key or ctx.key})
 
     async def run(self, params: FreeParams, ctx: StepContext) -> Outcome:
