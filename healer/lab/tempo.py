@@ -20,6 +20,7 @@ WORK_FLOOR = 60.0
 VERIFY = {"for": "1m", "timeout": "5m", "every": "15s", "watch": "30m"}
 """What holds where a playbook says nothing."""
 UPDATE = "15m"
+STEP = "1m"
 
 
 def playbook(text: str, by: Compression) -> str:
@@ -56,7 +57,7 @@ def compressed(shipped: dict[str, Any], by: Compression) -> dict[str, Any]:
 
 
 def _step(step: dict[str, Any], by: Compression) -> None:
-    step["timeout"] = _work(step.get("timeout", "1m"), by)
+    step["timeout"] = _work(step.get("timeout", STEP), by)
     if str(step["action"]).startswith("flow."):
         step["with"] = _durations(step.get("with", {}), by)
 

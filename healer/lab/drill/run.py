@@ -32,6 +32,8 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         raise PermanentError(message)
     site = SITES[scenario.service]
     await _healthy(scenario, remote)
+    if remote.state.dry_run:
+        await _settled(scenario, remote)
     say(f"{scenario.service} is healthy. Now {scenario.what}.")
     struck_at = datetime.now(UTC)
     before = await take(remote, site) if _files_stay(scenario, remote) else None
@@ -82,6 +84,18 @@ async def _healthy(scenario: Scenario, remote: Remote) -> None:
         why = f"alerts: {firing}" if firing else "not all pods are ready and scraped"
         message = f"{site.name} is not healthy, so nothing is broken now ({why})"
         raise PermanentError(message) from None
+
+
+async def _settled(scenario: Scenario, remote: Remote) -> None:
+    """Before a rehearsal the cluster itself must have come to rest: nobody else may write then."""
+    site = SITES[scenario.service]
+    async with asyncio.timeout(HEALTHY_WITHIN):
+        while True:
+            scalers = await remote.objects("horizontalpodautoscalers", site.namespace)
+            seen = {one.get("status", {}).get("currentReplicas") for one in scalers}
+            if seen <= {site.replicas}:
+                return
+            await asyncio.sleep(0.2)
 
 
 async def _wait(observer: Observer, done: Callable[[], bool], seconds: float) -> None:

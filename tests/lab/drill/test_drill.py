@@ -1,0 +1,151 @@
+"""The drills as an operator starts them: real servers, a real fault, the unchanged daemon."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model is made once for all drills."""
+    return tmp_path_factory.mktemp("labs")
+
+
+def drill(home: Path, name: str, *options: str) -> dict[str, Any]:
+    """The report of a drill that must pass."""
+    command = [sys.executable, "-m", "healer", "lab", "drill", name, *options]
+    command += ["--home", str(home), "--factor", "120", "-o", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, f"{done.stderr}\n{done.stdout}"
+    (report,) = json.loads(done.stdout)
+    assert list((home / "labs").iterdir()) == []
+    found: dict[str, Any] = report
+    return found
+
+
+def events(report: dict[str, Any], *kinds: str) -> list[dict[str, Any]]:
+    found = [entry["event"] for entry in report["timeline"]]
+    return [event for event in found if event["type"] in kinds]
+
+
+def assert_in_order(report: dict[str, Any], *wanted: dict[str, Any]) -> None:
+    """Each of these stands in the timeline, after the one before it."""
+    entries = iter(entry["event"] for entry in report["timeline"])
+    for want in wanted:
+        assert any(want.items() <= _flat(event).items() for event in entries), want
+
+
+def _flat(event: dict[str, Any]) -> dict[str, Any]:
+    """Only what can be compared by `<=`, with the outcome of a step beside it."""
+    outcome = event.get("outcome", {})
+    plain = {key: value for key, value in event.items() if not isinstance(value, dict | list)}
+    return plain | {key: value for key, value in outcome.items() if key == "result"}
+
+
+def healing(*steps: str) -> list[dict[str, Any]]:
+    """The lines of a heal by these steps."""
+    lines: list[dict[str, Any]] = [
+        {"type": "Opened"},
+        {"type": "AlertsReceived"},
+        {"type": "PlaybookMatched", "mode": "auto"},
+        {"type": "Diagnosed"},
+        {"type": "Verified", "moment": "before", "healed": False},
+        {"type": "Chosen"},
+        {"type": "Judged", "step": None, "decision": "allow"},
+    ]
+    for step in steps:
+        lines += [
+            {"type": "Judged", "step": step, "decision": "allow"},
+            {"type": "StepStarted", "step": step, "attempt": 1, "dry_run": False},
+            {"type": "StepFinished", "step": step, "result": "succeeded"},
+        ]
+    return [
+        *lines,
+        {"type": "Verified", "moment": "after", "healed": True},
+        {"type": "Closed", "ending": "healed"},
+        {"type": "NoticeSent", "channel": "slack"},
+        {"type": "Archived"},
+    ]
+
+
+def assert_told(report: dict[str, Any], where: str, kinds: Sequence[str]) -> None:
+    """What the timeline says of these is what people read there."""
+    text = _plain(report[where])
+    said = [
+        _plain(entry["words"]) for entry in report["timeline"] if entry["event"]["type"] in kinds
+    ]
+    assert said
+    assert [words for words in said if words not in text] == []
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("`", "'").split())
+
+
+STORY = ("PlaybookMatched", "Diagnosed", "Chosen", "StepStarted", "StepFinished", "Verified")
+
+
+def test_a_full_volume_is_healed_for_real(home: Path) -> None:
+    report = drill(home, "SCENARIO-2")
+    assert_in_order(report, *healing("evict"))
+    chosen = events(report, "Chosen")[0]
+    assert chosen["remedy"] == "evict-old-cache"
+    assert "checks.old.old_bytes > 0 holds" in chosen["because"]
+    findings = {one["check"]: one for one in events(report, "Diagnosed")[0]["findings"]}
+    assert findings["free"]["evidence"]["value"] < 0.001
+    assert findings["old"]["evidence"]["old_files"] == 24
+    outcome = events(report, "StepFinished")[0]["outcome"]
+    assert outcome["evidence"]["files"] == 24
+    assert_told(report, "slack", (*STORY, "Closed"))
+    assert_told(report, "pagerduty", ("Chosen", "StepFinished", "Verified"))
+    assert "RESOLVED" in report["pagerduty"]
+    channels = {event["channel"] for event in events(report, "NoticeSent")}
+    assert channels == {"slack", "pagerduty"}
+    seconds = report["seconds"]
+    assert 0 < seconds["detect"] <= seconds["act"] <= seconds["heal"] < 60
+
+
+def test_a_flood_is_answered_with_two_more_replicas_for_real(home: Path) -> None:
+    report = drill(home, "INC-001")
+    assert_in_order(report, *healing("scale", "scaled"))
+    assert events(report, "Chosen")[0]["remedy"] == "queue-backed-up"
+    findings = {one["check"]: one for one in events(report, "Diagnosed")[0]["findings"]}
+    assert findings["p99"]["evidence"]["value"] > 5
+    assert findings["queue"]["evidence"]["value"] > 10
+    scaled, rolled = (event["outcome"]["evidence"] for event in events(report, "StepFinished")[:2])
+    assert (scaled["previous"], scaled["replicas"]) == (2, 4)
+    assert rolled["available"] == 4
+    assert_told(report, "slack", (*STORY, "Closed"))
+    assert report["pagerduty"] == ""  # a warning wakes nobody
+    seconds = report["seconds"]
+    assert 0 < seconds["detect"] <= seconds["act"] < seconds["heal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [("SCENARIO-2", ["evict"]), ("INC-001", ["scale", "scaled"])],
+)
+def test_a_dry_run_says_step_by_step_what_it_would_do_and_touches_nothing(
+    home: Path, name: str, steps: list[str]
+) -> None:
+    report = drill(home, name, "--dry-run")
+    assert report["changes"] == []
+    assert report["moved"] == []
+    assert report["seconds"]["heal"] is None
+    lines: list[dict[str, Any]] = [{"type": "PlaybookMatched", "mode": "dry-run"}]
+    for step in steps:
+        lines.append({"type": "StepStarted", "step": step, "dry_run": True})
+        lines.append({"type": "StepFinished", "step": step, "result": "skipped"})
+    assert_in_order(report, *lines, {"type": "Closed", "ending": "rehearsed"})
+    assert len(report["steps"]) == len(steps)
+    assert all(words.startswith("would ") for words in report["steps"])
+    assert_told(report, "slack", ("StepFinished", "Closed"))
