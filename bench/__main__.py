@@ -1,43 +1,67 @@
-"""`python -m bench`: measure everything and print the tables."""
+"""`python -m bench`: measure everything, and print one table beside what was aimed at."""
 
 import argparse
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import record, report
-from bench.measure import Shape, measure
 from bench.daemon import HEALER
+from bench.measure import Figure, Shape, measure
+from bench.step import Traffic, walk
 from bench.target import FLOOR
-
-TARGETS = (FLOOR, HEALER)
-"""In the order of the table; ratios are taken to the first."""
 
 SHAPES = (Shape(alerts=1, connections=64), Shape(alerts=50, connections=64))
 
 
-async def run(*, names: list[str], seconds: float, folder: Path) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to measure: seconds of each load, and alerts on their way to a first step."""
+
+    seconds: float
+    steady: int
+    burst: int
+
+
+THOROUGH = Effort(seconds=5, steady=50, burst=500)
+QUICK = Effort(seconds=1, steady=10, burst=100)
+
+
+async def run(effort: Effort, *, folder: Path, detail: bool) -> None:
     """One measurement after the other: they share the machine's few cores."""
-    sys.stdout.write(await record.table(seconds=seconds, folder=folder) + "\n")
-    figures = [
-        await measure(target, shape, seconds=seconds, folder=folder)
-        for shape in SHAPES
-        for target in TARGETS
-        if target.name in names
-    ]
-    sys.stdout.write(report.table(figures))
+    if detail:
+        say(await record.table(seconds=effort.seconds, folder=folder))
+    pairs: list[tuple[Figure, Figure]] = []
+    for shape in SHAPES:
+        floor = await measure(FLOOR, shape, seconds=effort.seconds, folder=folder)
+        healer = await measure(HEALER, shape, seconds=effort.seconds, folder=folder)
+        pairs.append((floor, healer))
+    traffics = (
+        Traffic(name="5 a second", alerts=effort.steady, connections=4, rate=5),
+        Traffic(name=f"{effort.burst} at once", alerts=effort.burst, connections=32),
+    )
+    walks = [await walk(traffic, folder=folder) for traffic in traffics]
+    if detail:
+        say(report.details([figure for pair in pairs for figure in pair]))
+    say(report.summary(pairs, walks))
+
+
+def say(text: str) -> None:
+    """A table, and a line to keep it apart from the next."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def main() -> None:
     """Read the command line."""
-    every = [target.name for target in TARGETS]
     parser = argparse.ArgumentParser(prog="bench", description="Measure how fast alerts are kept.")
-    parser.add_argument("--target", action="append", choices=every, help="only these targets")
-    parser.add_argument("--seconds", type=float, default=5, help="per measurement, at most 60")
+    parser.add_argument("--quick", action="store_true", help="seconds instead of a minute")
+    parser.add_argument("--detail", action="store_true", help="the parts, in tables of their own")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
     given = parser.parse_args()
-    seconds = min(given.seconds, 60.0)
-    asyncio.run(run(names=given.target or every, seconds=seconds, folder=given.folder))
+    effort = QUICK if given.quick else THOROUGH
+    asyncio.run(run(effort, folder=given.folder, detail=given.detail))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The daemon as a target of the benchmarks: a process and a file of its own, services in a storm."""
+"""The daemon as a target: a process and a file of its own, and a configuration for the load."""
 
 import asyncio
 import json
@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bench.payload import STORM
+from bench.payload import service as name_of
 from bench.target import Running, Target, process
 
 _TOKEN = "bench"  # noqa: S105 - guards nothing: the daemon listens on loopback for a minute
@@ -75,13 +77,32 @@ async def running(folder: Path, *, services: Sequence[str], mode: str) -> AsyncG
 @asynccontextmanager
 async def storm(folder: Path) -> AsyncGenerator[Running]:
     """One service, whose run waits for a person: what is measured is the recording."""
-    async with running(folder, services=["chat"], mode="approve") as server:
+    async with running(folder, services=[STORM], mode="approve") as server:
         yield server
+
+
+def fleet(size: int) -> Target:
+    """So many services, each healed by itself: what is measured is the way to the first step."""
+
+    @asynccontextmanager
+    async def start(folder: Path) -> AsyncGenerator[Running]:
+        services = [name_of(number) for number in range(size)]
+        async with running(folder, services=services, mode="auto") as server:
+            yield server
+
+    return Target(name="healer", start=start)
+
+
+async def steps_done(server: Running) -> int:
+    """How many steps have ended, as its metrics say."""
+    page = await asyncio.to_thread(_read, server.url.replace("/webhook/alertmanager", "/metrics"))
+    lines = (line.rpartition(" ") for line in page.splitlines())
+    return round(sum(float(n) for name, _, n in lines if name.startswith("healer_steps_total")))
 
 
 async def _ready(url: str) -> None:
     async with asyncio.timeout(30):
-        while not await asyncio.to_thread(_answers, url):
+        while not await asyncio.to_thread(_answers, url):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
@@ -91,6 +112,11 @@ def _answers(url: str) -> bool:
             return True
     except OSError:
         return False
+
+
+def _read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+        return str(answer.read(), "utf-8")
 
 
 def _free_port() -> int:

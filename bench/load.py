@@ -30,6 +30,7 @@ class Plan:
     requests: int
     seconds: float
     first: int
+    rate: float = 0
     token: str = field(default="", repr=False)
 
     def head(self, length: int) -> bytes:
@@ -47,10 +48,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Tally:
-    """What came of it: seconds of each request answered 200, and how often each status came."""
+    """What came of it: seconds of each request answered 200, and how often each status came.
+
+    `sent` is when each request was sent, in seconds since 1970.
+    """
 
     spans: list[float] = field(default_factory=list[float])
     statuses: Counter[int] = field(default_factory=Counter[int])
+    sent: dict[int, float] = field(default_factory=dict[int, float])
 
 
 async def send(plan: Plan) -> dict[str, object]:
@@ -60,7 +65,7 @@ async def send(plan: Plan) -> dict[str, object]:
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(plan.connections):
-            group.create_task(_converse(plan, numbers, tally, begin + plan.seconds))
+            group.create_task(_converse(plan, numbers, tally, begin))
     wall = time.perf_counter() - begin
     spans = sorted(tally.spans)
     return {
@@ -72,17 +77,22 @@ async def send(plan: Plan) -> dict[str, object]:
         "p99": _quantile(spans, 0.99),
         "worst": spans[-1] if spans else None,
         "cpu": time.process_time(),
+        "sent": tally.sent if plan.rate or plan.requests else {},
     }
 
 
-async def _converse(plan: Plan, numbers: Iterator[int], tally: Tally, until: float) -> None:
+async def _converse(plan: Plan, numbers: Iterator[int], tally: Tally, begun: float) -> None:
     reader, writer = await asyncio.open_connection(plan.url.hostname, plan.url.port)
     try:
         for number in numbers:
             body = plan.body(number)
+            if plan.rate:
+                due = begun + (number - plan.first) / plan.rate
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
             begin = time.perf_counter()
-            if begin > until:
+            if begin > begun + plan.seconds:
                 return
+            tally.sent[number] = time.time_ns() / 1e9
             writer.write(plan.head(len(body)) + body)
             async with asyncio.timeout(30):
                 status = await _answer(reader)
@@ -116,6 +126,8 @@ def plan_of(arguments: list[str]) -> Plan:
     parser.add_argument("--requests", type=int, default=0, help="0: as many as fit the time")
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--first", type=int, default=0, help="number of the first request")
+    parser.add_argument("--rate", type=float, default=0, help="requests a second; 0: no pause")
+    parser.add_argument("--apart", type=int, default=0, help="1: each about a service of its own")
     parser.add_argument("--token-file", type=Path)
     given = parser.parse_args(arguments)
     url = urlsplit(str(given.url))
@@ -123,11 +135,12 @@ def plan_of(arguments: list[str]) -> Plan:
         parser.error(f"only http on loopback with a port, not {given.url!r}")
     return Plan(
         url=url,
-        body=bodies(given.alerts),
+        body=bodies(given.alerts, apart=bool(given.apart)),
         connections=given.connections,
         requests=given.requests,
         seconds=min(given.seconds, 60),
         first=given.first,
+        rate=given.rate,
         token=given.token_file.read_text().strip() if given.token_file else "",
     )
 

@@ -34,6 +34,7 @@ class Figure:
     seconds: float
     cpu: float
     load: float
+    idle: int
     peak: int
 
 
@@ -41,9 +42,10 @@ async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path)
     """Start the target in a new folder below `folder`, and press it for that long."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         async with target.start(Path(place)) as running:
-            await _load(running, shape, seconds=min(1.0, seconds), first=_WARM_UP)
+            idle = usage(running.pid).now
+            await press(running, shape, seconds=min(1.0, seconds), first=_WARM_UP)
             before = usage(running.pid)
-            said = await _load(running, shape, seconds=seconds)
+            said = await press(running, shape, seconds=seconds)
             after = usage(running.pid)
     statuses = cast("dict[str, int]", said["statuses"])
     number = cast("dict[str, float]", said)
@@ -58,18 +60,16 @@ async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path)
         seconds=number["seconds"],
         cpu=after.cpu - before.cpu,
         load=number["cpu"],
+        idle=idle,
         peak=after.peak,
     )
 
 
-async def _load(
-    running: Running, shape: Shape, *, seconds: float, first: int = 0
-) -> dict[str, object]:
-    bounds = (f"--alerts={shape.alerts}", f"--connections={shape.connections}")
-    span = (f"--seconds={seconds}", f"--first={first}")
-    async with process(
-        "-m", "bench.load", running.url, *bounds, *span, *running.arguments
-    ) as generator:
+async def press(running: Running, shape: Shape, **bounds: float) -> dict[str, object]:
+    """Let the generator send; `bounds` are its options by name."""
+    options = [f"--alerts={shape.alerts}", f"--connections={shape.connections}"]
+    options += [f"--{name}={value}" for name, value in bounds.items()]
+    async with process("-m", "bench.load", running.url, *options, *running.arguments) as generator:
         said, _ = await generator.communicate()
     if generator.returncode:
         message = f"the load generator ended with {generator.returncode}"

@@ -9,14 +9,27 @@ _MARK = "MARKMARK"
 _DIGITS = len(_MARK)
 
 
-def bodies(alerts: int) -> Body:
-    """A maker of bodies of that many alerts: the same size for each request number."""
-    template = json.dumps(_webhook(alerts), separators=(",", ":")).encode()
+STORM = "chat"
+"""The service that all alerts are about, unless each request has one of its own."""
+
+
+def service(number: int) -> str:
+    """The service of a request that has one of its own."""
+    return f"{STORM}-{number:0{_DIGITS}x}"
+
+
+def bodies(alerts: int, *, apart: bool = False) -> Body:
+    """A maker of bodies of that many alerts: the same size for each request number.
+
+    `apart`: each request is about a service of its own.
+    """
+    webhook = _webhook(alerts, f"{STORM}-{_MARK}" if apart else STORM)
+    template = json.dumps(webhook, separators=(",", ":")).encode()
     mark = _MARK.encode()
     return lambda number: template.replace(mark, b"%0*x" % (_DIGITS, number))
 
 
-def _webhook(alerts: int) -> dict[str, object]:
+def _webhook(alerts: int, about: str) -> dict[str, object]:
     return {
         "version": "4",
         "groupKey": '{}:{alertname="TimeToFirstTokenHigh"}',
@@ -24,21 +37,21 @@ def _webhook(alerts: int) -> dict[str, object]:
         "status": "firing",
         "receiver": "healer",
         "groupLabels": {"alertname": "TimeToFirstTokenHigh"},
-        "commonLabels": {"alertname": "TimeToFirstTokenHigh", "service": "chat"},
+        "commonLabels": {"alertname": "TimeToFirstTokenHigh", "service": about},
         "commonAnnotations": {},
         "externalURL": "http://alertmanager:9093",
-        "alerts": [_alert(number) for number in range(alerts)],
+        "alerts": [_alert(number, about) for number in range(alerts)],
     }
 
 
-def _alert(number: int) -> dict[str, object]:
+def _alert(number: int, about: str) -> dict[str, object]:
     return {
         "status": "firing",
         "labels": {
             "alertname": "TimeToFirstTokenHigh",
             "severity": "P1",
             "namespace": "production",
-            "service": "chat",
+            "service": about,
             "cluster": "eu-1",
             "job": "inference",
             "pod": f"chat-{_MARK}-{number}",

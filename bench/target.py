@@ -31,9 +31,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a process has used so far: seconds of CPU, and the most memory it ever held."""
+    """What a process has used so far: seconds of CPU, memory now and the most it ever held."""
 
     cpu: float
+    now: int
     peak: int
 
 
@@ -41,8 +42,9 @@ def usage(pid: int) -> Usage:
     """As the kernel tells in /proc."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text()
-    peak = int(status.partition("VmHWM:")[2].split()[0]) * 1024
-    return Usage(cpu=(int(fields[11]) + int(fields[12])) / _TICKS, peak=peak)
+    now, peak = (int(status.partition(f"{name}:")[2].split()[0]) for name in ("VmRSS", "VmHWM"))
+    cpu = (int(fields[11]) + int(fields[12])) / _TICKS
+    return Usage(cpu=cpu, now=now * 1024, peak=peak * 1024)
 
 
 @asynccontextmanager
