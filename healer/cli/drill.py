@@ -14,10 +14,11 @@ _WORDS = {
 def as_text(report: Report) -> str:
     """All of it."""
     printer = TimelinePrinter(width=terminal_width())
+    shown = [one for one in report.entries if one["event"]["type"] != "NoticeStarted"]
     parts = [
         _titled(
             f"Timeline of {report.scenario.name}",
-            "\n".join([printer.head(), *(printer.line(entry) for entry in report.entries)]),
+            "\n".join([printer.head(), *(printer.line(entry) for entry in shown)]),
         ),
         _titled("Slack", _cleaned(report.slack) or "nobody was told"),
         _titled("PagerDuty", _cleaned(report.pagerduty) or "nobody was called"),
@@ -55,7 +56,8 @@ def _times(report: Report) -> str:
         for name, words in _WORDS.items()
     ]
     rows[-1] = (*rows[-1][:2], report.scenario.expected)
-    return columns(("TIME TO", "HERE", "RUNBOOK EXPECTS"), rows)
+    table = columns(("TIME TO", "HERE", "RUNBOOK EXPECTS"), rows)
+    return f"{table}\n(Waits are {report.factor:g} times as short here; work is as long as it is.)"
 
 
 def _verdict(report: Report) -> str:

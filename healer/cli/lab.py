@@ -174,14 +174,14 @@ def demo(plan: Plan) -> None:
     """See it once: a real inference server breaks, and healer heals it."""
     scenario = SCENARIOS["SCENARIO-2"]
     say("healer demo: real inference servers, a real fault, a real Alertmanager; about a minute.")
-    say("Nothing outside this machine is touched, and everything is taken down again.\n")
+    say("Nothing outside this machine is touched, and everything is taken down again.")
     plan = replace(plan, services=(scenario.service,))
     (report,) = _run(_drill(plan, [scenario], own=True))
     click.echo(as_text(report))
     if not report.passed:
-        say("\nIt was not healed; what happened is above.")
+        say("It was not healed; what happened is above.")
         sys.exit(1)
-    say("\nAll of that was real. Next: `healer lab drill INC-001`, or `healer lab up` and look.")
+    say("All of that was real. Next: `healer lab drill INC-001`, or `healer lab up` and look.")
 
 
 # ------------------------------------------------------------------------------------- how it runs

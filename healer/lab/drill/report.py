@@ -22,6 +22,8 @@ class Report:
     slack: str
     pagerduty: str
     dry_run: bool
+    factor: float
+    """How many times as fast time ran."""
     changes: Sequence[str] = field(default_factory=tuple[str, ...])
     """After a dry run: what is different, and should not be."""
     moved: Sequence[str] = field(default_factory=tuple[str, ...])
@@ -65,6 +67,7 @@ class Report:
             "fault": self.scenario.fault,
             "passed": self.passed,
             "dry_run": self.dry_run,
+            "factor": self.factor,
             "seconds": self.times,
             "expected": self.scenario.expected,
             "steps": self.steps,

@@ -52,6 +52,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         slack=str((await remote.slack())["text"]),
         pagerduty=str((await remote.pagerduty())["text"]),
         dry_run=remote.state.dry_run,
+        factor=remote.state.factor,
         changes=differences(before, after) if before and after else (),
         moved=moved(before, after) if before and after else (),
     )
