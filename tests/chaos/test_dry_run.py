@@ -4,17 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from healer.app import daemon
+from healer.app.daemon import daemon
 from healer.model.event import Archived, Closed, Ending, Entry, StepFinished, StepStarted
 from healer.model.outcome import Result
 from healer.notify import words
-from tests.fakes.scene import DRILLS, NAME, NAMESPACE, Drill, Scene, harmless, scene
+from tests.fakes.scene import DRILLS, NAMESPACE, Drill, Scene, harmless, scene
 from tests.fakes.watched import watched
 
-WORKLOAD = f"{NAMESPACE}/deployment/{NAME}"
+WORKLOAD = f"{NAMESPACE}/deployment/largeforge"
 WOULD = {
     "SCENARIO-2": ["would delete 6 cache files (90000 bytes) older than 7d"],
-    "INC-001": [f"would set the minimum of autoscaler {NAME} of {WORKLOAD} from 2 to 4"],
+    "INC-001": [
+        f"would set the minimum of autoscaler largeforge of {WORKLOAD} from 2 to 4",
+        f"would wait until {WORKLOAD} has rolled out",
+    ],
 }
 
 
@@ -35,7 +38,7 @@ async def test_a_rehearsal_changes_nothing_and_says_what_it_would_have_done(
         entries = await rehearse(world)
         assert world.versions == versions
         assert world.cache.names == files
-        asked = world.kubernetes_gate.seen
+        asked = world.gates["kubernetes"].seen
         assert asked
         assert [one for one in asked if not harmless(one)] == []
         finished = [one.event for one in entries if isinstance(one.event, StepFinished)]

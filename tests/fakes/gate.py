@@ -91,6 +91,9 @@ class Gate:
         """Refuse connections, and drop those that are open."""
         self._mended.set()
         if self._runner is not None:
+            for site in tuple(self._runner.sites):
+                await site.stop()
+            await asyncio.sleep(0.02)  # what was accepted at the last moment becomes a connection
             await self._runner.cleanup()
             self._runner = None
         if self._session is not None:
