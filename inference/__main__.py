@@ -1,17 +1,33 @@
-"""Command line: `python -m inference serve --model DIR` and `... make-model DIR`."""
+"""Command line: `python -m inference serve --model DIR`, and what makes and keeps a model sound.
+
+make-model writes a tiny one, seal writes a folder's manifest, verify checks against it, restore
+puts bad files right from a backup.
+"""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 _USAGE = """usage: python -m inference serve --model DIR [--help for all flags]
-       python -m inference make-model DIR"""
+       python -m inference make-model DIR
+       python -m inference seal DIR
+       python -m inference verify DIR
+       python -m inference restore DIR --from BACKUP"""
 
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 done, 1 failed, 2 wrong usage."""
+    if any(each.startswith("-") for each in arguments[1:2]) and arguments[0] != "serve":
+        arguments = []
     match arguments:
-        case ["make-model", folder] if not folder.startswith("-"):
-            return _make_model(Path(folder))
+        case ["make-model", folder]:
+            return _work(Path(folder), _make_model)
+        case ["seal", folder]:
+            return _work(Path(folder), _seal)
+        case ["verify", folder]:
+            return _work(Path(folder), _verify)
+        case ["restore", folder, "--from", backup]:
+            return _work(Path(folder), lambda path: _restore(path, Path(backup)))
         case ["serve", *rest]:
             return _serve(rest)
         case _:
@@ -19,17 +35,67 @@ def main(arguments: list[str]) -> int:
             return 0 if arguments in (["-h"], ["--help"]) else 2
 
 
-def _make_model(folder: Path) -> int:
-    try:
-        from inference.tiny import make_model
+def _work(folder: Path, work: Callable[[Path], int]) -> int:
+    from inference.manifest import ManifestError
 
-        make_model(folder)
+    try:
+        return work(folder)
     except ModuleNotFoundError as error:
         sys.stderr.write(f"{error}: install the extra, pip install 'healer[inference]'\n")
-        return 1
-    except OSError as error:
+    except (OSError, ManifestError) as error:
         sys.stderr.write(f"{folder}: {error}\n")
+    return 1
+
+
+def _make_model(folder: Path) -> int:
+    from inference.tiny import make_model
+
+    make_model(folder)
+    return 0
+
+
+def _seal(folder: Path) -> int:
+    from inference.canary import CanaryError
+    from inference.seal import seal
+
+    try:
+        sealed = seal(folder)
+    except CanaryError as error:
+        sys.stderr.write(f"{folder}: not sealed: {error}\n")
         return 1
+    size = sum(entry.size for entry in sealed.files.values())
+    sys.stdout.write(f"sealed {len(sealed.files)} files, {size} bytes\n")
+    return 0
+
+
+def _verify(folder: Path) -> int:
+    from inference import manifest, verify
+
+    sealed = manifest.read(folder)
+    if sealed is None:
+        sys.stderr.write(f"{folder}: no manifest.json: seal it first\n")
+        return 1
+    faults = verify.verify(folder, sealed)
+    for fault in faults:
+        sys.stdout.write(f"{fault.text}\n")
+    if not faults:
+        sys.stdout.write(f"{len(sealed.files)} files are as they were sealed\n")
+    return 1 if faults else 0
+
+
+def _restore(folder: Path, backup: Path) -> int:
+    from inference.restore import RestoreError, restore
+
+    try:
+        done = restore(folder, backup)
+    except RestoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    for name in done.quarantined:
+        sys.stdout.write(f"kept aside: {name}\n")
+    for name in done.files:
+        sys.stdout.write(f"restored: {name}\n")
+    sys.stdout.write(f"{len(done.files)} files restored, {done.bytes} bytes; the model is sound\n")
     return 0
 
 

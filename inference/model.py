@@ -64,16 +64,8 @@ def load(
     keep: Callable[[Sequence, Callable[[int], Page]], None],
 ) -> Loaded:
     """Load the model in this thread; `keep` is given the pages of every prefilled prompt."""
-    if not (folder / "config.json").is_file():
-        msg = f"no model at {folder}: config.json is missing"
-        raise FileNotFoundError(msg)
     torch.set_num_threads(threads)
-    transformers_logging.disable_progress_bar()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model: Any = AutoModelForCausalLM.from_pretrained(
-        str(folder), dtype="auto", local_files_only=True
-    )
-    model = model.to(device).eval()
+    model = weights(folder)
 
     def prefilled(sequence: Sequence, layers: Layers) -> None:
         keep(sequence, pages_of(layers, page_tokens))
@@ -90,6 +82,20 @@ def load(
     )
     log.info("Model loaded", extra={"event": "model_loaded", "parameters": loaded.parameters})
     return loaded
+
+
+def weights(folder: Path) -> Any:
+    """The bare model, in memory of its own."""
+    if not (folder / "config.json").is_file():
+        msg = f"no model at {folder}: config.json is missing"
+        raise FileNotFoundError(msg)
+    transformers_logging.disable_progress_bar()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # Mapped weights would die by SIGBUS with a file cut short, and change with one written over.
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype="auto", local_files_only=True, disable_mmap=True
+    )
+    return model.to(device).eval()
 
 
 def _stop_tokens(model: Any) -> frozenset[int]:

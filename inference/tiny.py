@@ -14,6 +14,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from inference.seal import seal
+
 _SPECIAL = ("<|pad|>", "<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>")
 _VOCABULARY = 1024
 _TEMPLATE = (
@@ -41,7 +43,7 @@ sunday january february march april may june july august september october novem
 
 
 def make_model(folder: Path, *, seed: int = 0) -> None:
-    """Write model, tokenizer and chat template; the same seed writes the same weights."""
+    """Write model, tokenizer, chat template, manifest; the same seed writes the same weights."""
     transformers_logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer().save_pretrained(str(folder))
@@ -49,6 +51,7 @@ def make_model(folder: Path, *, seed: int = 0) -> None:
     model: Any = LlamaForCausalLM(_config()).eval()
     model.generation_config.do_sample = False
     model.save_pretrained(str(folder), max_shard_size="4MB")
+    seal(folder)
 
 
 def _config() -> Any:

@@ -1,0 +1,59 @@
+"""The canary on the real tiny model: sound weights pass, poisoned ones do not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference import manifest as manifests
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def weights(model_dir: Path) -> Any:
+    from inference.model import weights
+
+    return weights(model_dir)
+
+
+def _sealed(model_dir: Path) -> manifests.Canary:
+    found = manifests.read(model_dir)
+    assert found is not None
+    assert found.canary is not None
+    return found.canary
+
+
+def test_the_sealed_model_answers_as_it_was_sealed(model_dir: Path, weights: Any) -> None:
+    from inference import canary
+
+    canary.judge(weights, _sealed(model_dir))
+    canary.judge(weights, None)
+    assert canary.record(weights) == _sealed(model_dir)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_one_poisoned_number_is_found_even_without_a_recorded_answer(
+    weights: Any, poison: float
+) -> None:
+    from inference import canary
+
+    weights.model.norm.weight.data[3] = poison
+    with pytest.raises(canary.CanaryError, match="NaN or infinity"):
+        canary.judge(weights, None)
+    with pytest.raises(canary.CanaryError, match="NaN or infinity"):
+        canary.record(weights)
+
+
+def test_weights_of_another_model_give_another_answer(model_dir: Path, weights: Any) -> None:
+    from inference import canary
+
+    weights.lm_head.weight.data.neg_()
+    with pytest.raises(canary.CanaryError, match="sealed was"):
+        canary.judge(weights, _sealed(model_dir))
+
+
+def test_no_weight_lies_in_a_mapped_file(weights: Any) -> None:
+    assert weights.device is not None
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert "model-00001-of" not in maps
