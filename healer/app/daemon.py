@@ -64,7 +64,12 @@ async def daemon(
         metrics = EntryMetrics()
         playbooks = _load_playbooks(settings)
         late = _LateObserver()
-        journal = Journal(timeline=timeline, clock=clock, observers=(EntryLog(), metrics, late))
+        journal = Journal(
+            timeline=timeline,
+            clock=clock,
+            observers=(EntryLog(), metrics, late),
+            stopwatch=metrics.append_time.time,
+        )
         dispatcher = Dispatcher(
             journal=journal,
             catalog=_catalog(settings, clients, playbooks, journal, dry_run=dry_run),

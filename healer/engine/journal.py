@@ -5,8 +5,14 @@ states a fact that is true whatever else happened.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from datetime import timedelta
 
 from healer.errors import ConflictError, TimelineError
@@ -42,11 +48,13 @@ class Journal:
         clock: Clock,
         observers: Sequence[Observer] = (),
         memory: timedelta = timedelta(days=1),
+        stopwatch: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._timeline = timeline
         self._clock = clock
         self._observers = observers
         self._memory = memory
+        self._stopwatch = stopwatch
         self._known: dict[IncidentId, Incident] = {}
         self._open: dict[IncidentKey, IncidentId] = {}
         self._moved: dict[IncidentId, int] = {}
@@ -162,7 +170,8 @@ class Journal:
     async def _write(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
         writing = asyncio.ensure_future(self._timeline.append(drafts))
         try:
-            return await asyncio.shield(writing)
+            with self._stopwatch():
+                return await asyncio.shield(writing)
         except asyncio.CancelledError:
             # Memory must not fall behind the disk because a caller went away.
             self._take(await writing)

@@ -6,6 +6,7 @@ the store, so that hundreds of webhooks at once cost one fsync. All of a batch o
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,7 +19,7 @@ from healer.model.alert import Alert, AlertGroup
 from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook
-from healer.model.receipt import Receipt
+from healer.model.receipt import Receipt, receipt_of
 
 BATCH = 256
 """Deliveries written with one append."""
@@ -135,32 +136,33 @@ class _Sorting:
 
     def take(self, groups: Sequence[AlertGroup]) -> Receipt:
         """Sort one delivery."""
-        counts = dict.fromkeys(_COUNTED, 0)
+        tally: Counter[tuple[str, str]] = Counter()
         for group in groups:
             news: dict[IncidentId, tuple[_Place, str, list[Alert]]] = {}
             for alert in group.alerts:
                 found = self._router.route(alert, now=self._now)
                 if found is None:
-                    counts["unmatched"] += 1
+                    tally["", "unmatched"] += 1
                     continue
                 place = self._places.get(found.key) or self._find(found.key)
                 if not place.is_news(alert):
-                    counts["repeated"] += 1
+                    tally[found.key.service, "repeated"] += 1
                     continue
                 place.fresh[alert.fingerprint] = alert
                 news.setdefault(place.id, (place, found.severity, []))[2].append(alert)
             for place, severity, alerts in news.values():
+                service = place.key.service
                 if place.known is None and not place.events:
                     place.events.append(Opened(key=place.key, severity=severity))
-                    counts["opened"] += 1
+                    tally[service, "opened"] += 1
                 else:
-                    counts["joined"] += sum(alert.firing for alert in alerts)
-                counts["resolved"] += sum(not alert.firing for alert in alerts)
+                    tally[service, "joined"] += sum(alert.firing for alert in alerts)
+                tally[service, "resolved"] += sum(not alert.firing for alert in alerts)
                 received = AlertsReceived(
                     alerts=tuple(alerts), group=group.key, truncated=group.truncated
                 )
                 place.events.append(received)
-        return Receipt(**counts)
+        return receipt_of(tally)
 
     def changed(self) -> Sequence[_Place]:
         """The incidents that have new lines."""
@@ -168,10 +170,7 @@ class _Sorting:
 
     def still_true(self, places: Iterable[_Place]) -> bool:
         """Is every incident still as open, or as absent, as when it was sorted?"""
-        return all(
-            (self._journal.find_open(place.key) is None) == (place.known is None)
-            for place in places
-        )
+        return all(_id(self._journal.find_open(place.key)) == _id(place.known) for place in places)
 
     def _find(self, key: IncidentKey) -> _Place:
         known = self._journal.find_open(key)
@@ -180,7 +179,8 @@ class _Sorting:
         return place
 
 
-_COUNTED = ("opened", "joined", "repeated", "resolved", "unmatched")
+def _id(incident: Incident | None) -> IncidentId | None:
+    return incident.id if incident else None
 
 
 def _new_id() -> IncidentId:

@@ -24,7 +24,7 @@ class Counters:
         self._alerts = Counter(
             "healer_alerts",
             "Alerts recorded, by what came of them.",
-            ["outcome"],
+            ["service", "outcome"],
             registry=registry,
         )
 
@@ -34,9 +34,10 @@ class Counters:
 
     def recorded(self, receipt: Receipt) -> None:
         """The alerts of one delivery are on disk."""
-        for outcome, count in receipt.counts().items():
-            if count:
-                self._alerts.labels(outcome).inc(count)
+        for service, counts in (receipt.services or {"": receipt.counts()}).items():
+            for outcome, count in counts.items():
+                if count:
+                    self._alerts.labels(service, outcome).inc(count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from healer.model.outcome import Decision
 from healer.notify.phrase import short
 
 OTHER = "other"
+_APPENDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SECONDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 
 
@@ -62,6 +63,12 @@ class EntryMetrics:
             "healer_notices", "Notices delivered or given up.", "channel", "result"
         )
         self._paused = self._gauge("healer_paused", "Pauses in force; 0 is none.")
+        self.append_time = Histogram(
+            "healer_timeline_append_seconds",
+            "How long it took until lines were on disk.",
+            buckets=_APPENDS,
+            registry=self.registry,
+        )
         self._to_action = Histogram(
             "healer_time_to_action_seconds",
             "From the first alert to the first real step.",

@@ -1,8 +1,10 @@
 """The composition: every word can be made, and what cannot be is refused when playbooks load."""
 
+import re
 import socket
 from pathlib import Path
 
+import aiohttp
 import pytest
 import yaml
 
@@ -18,6 +20,18 @@ from healer.app.vocabulary import (
 from healer.playbook.loader import load
 from healer.settings import load_settings
 
+METRICS = {
+    "healer_webhooks_total",
+    "healer_alerts_total",
+    "healer_incidents",
+    "healer_steps_total",
+    "healer_refusals_total",
+    "healer_notices_total",
+    "healer_time_to_action_seconds",
+    "healer_time_to_heal_seconds",
+    "healer_timeline_append_seconds",
+    "healer_paused",
+}
 PLAYBOOK = {
     "apiVersion": "healer/v1",
     "kind": "Playbook",
@@ -101,3 +115,17 @@ async def test_the_daemon_starts_serves_and_stops(tmp_path: Path, unused_port: i
         assert port == unused_port
     async with daemon(settings) as port:
         assert port == unused_port, "the file and the port are free again"
+
+
+async def test_every_metric_that_dashboards_rely_on_is_there(
+    tmp_path: Path, unused_port: int
+) -> None:
+    settings = load_settings(write(tmp_path, listen={"port": unused_port}))
+    async with (
+        daemon(settings) as port,
+        aiohttp.ClientSession() as http,
+        http.get(f"http://127.0.0.1:{port}/metrics") as response,
+    ):
+        text = await response.text()
+    shown = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
+    assert shown >= METRICS

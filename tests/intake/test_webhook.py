@@ -106,7 +106,7 @@ async def test_deliveries_and_alerts_are_counted(edge: Served) -> None:
     value = edge.registry.get_sample_value
     assert value("healer_webhooks_total", {"code": "200"}) == 1
     assert value("healer_webhooks_total", {"code": "400"}) == 1
-    assert value("healer_alerts_total", {"outcome": "opened"}) == 2
+    assert value("healer_alerts_total", {"service": "", "outcome": "opened"}) == 2
 
 
 @pytest.mark.parametrize(
