@@ -45,7 +45,7 @@ async def see(playbook: Playbook, *, patient: Patient, catalog: Catalog, clock: 
         holds = evaluate(until, scope)
     except PermanentError as error:
         return Sight(holds=None, reason=str(error), findings=findings)
-    seen = "; ".join(f"{finding.check}: {finding.summary}" for finding in findings)
+    seen = "; ".join(f"{finding.check} {finding.summary}" for finding in findings)
     return Sight(holds=holds, reason=f"{until} is {str(holds).lower()} ({seen})", findings=findings)
 
 
