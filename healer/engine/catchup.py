@@ -56,7 +56,9 @@ class CatchUp:
                 receipt = await self._accept([await self._source.firing()])
             except HealerError as error:
                 _log.warning("could not catch up with Alertmanager: %s", error)
-                await self._clock.sleep(pause)
+            except Exception:  # noqa: BLE001 - what comes by webhook must not suffer from it
+                _log.exception("could not catch up with Alertmanager")
             else:
                 _log.info("caught up with Alertmanager: %s", receipt)
                 return
+            await self._clock.sleep(pause)

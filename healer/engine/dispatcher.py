@@ -21,7 +21,15 @@ from healer.kit.clock import Clock
 from healer.kit.duration import format_duration
 from healer.kit.task import Crew
 from healer.model.alert import AlertGroup
-from healer.model.event import Alarm, AlarmRang, Entry, Escalated, IncidentId, PlaybookMatched
+from healer.model.event import (
+    Alarm,
+    AlarmRang,
+    AlertsReceived,
+    Entry,
+    Escalated,
+    IncidentId,
+    PlaybookMatched,
+)
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook
 from healer.model.receipt import Receipt
@@ -84,8 +92,13 @@ class Dispatcher:
     def see(self, entry: Entry, incident: Incident) -> None:
         """Every durable entry may have to be told (this is an Observer of the journal)."""
         self._outbox.wake(incident.id)
-        if isinstance(entry.event, PlaybookMatched):
-            self._arm(incident.id)  # its deadlines count from now, however long the walk takes
+        match entry.event:
+            case PlaybookMatched():
+                self._arm(incident.id)  # deadlines count from now, however long the walk takes
+            case AlertsReceived():
+                self._crew.wake(incident.id)  # also where the record was doubtful and found later
+            case _:
+                return
 
     def ring(self, incident: IncidentId) -> None:
         """A timer rang for this incident."""

@@ -5,7 +5,7 @@ states a fact that is true whatever else happened.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
@@ -15,7 +15,7 @@ from contextlib import (
 )
 from datetime import timedelta
 
-from healer.errors import ConflictError, TimelineError
+from healer.errors import ConflictError, TimelineError, UnavailableError
 from healer.kit.clock import Clock
 from healer.model.event import (
     CONTROL,
@@ -27,6 +27,7 @@ from healer.model.event import (
     NoticeDropped,
     NoticeSent,
     NoticeStarted,
+    Opened,
     Paused,
     Resumed,
 )
@@ -176,9 +177,11 @@ class Journal:
             # Memory must not fall behind the disk because a caller went away.
             self._take(await writing)
             raise
+        except UnavailableError as error:  # whatever the reason: we cannot record
+            raise TimelineError(str(error)) from error
         except TimelineError:
             with suppress(TimelineError):
-                await self._reread({draft.incident for draft in drafts})
+                await self._reread(drafts)
             raise
 
     def _take(self, entries: Sequence[Entry]) -> Mapping[IncidentId, Incident]:
@@ -198,13 +201,20 @@ class Journal:
                 signal.set()
         return touched
 
-    async def _reread(self, incidents: Iterable[IncidentId]) -> None:
-        """After a failed append it is unknown what reached the disk: the disk is right."""
+    async def _reread(self, drafts: Sequence[Draft]) -> None:
+        """After a failed append it is unknown what reached the disk: the disk is right.
+
+        Lines found there are taken like any others, so that whoever waits for them is told; and an
+        incident that is open on disk alone stops being in the way of every alert of its key.
+        """
+        incidents = dict.fromkeys(draft.incident for draft in drafts)
+        for draft in drafts:
+            if isinstance(draft.event, Opened):
+                holder = await self._timeline.find_open(draft.event.key)
+                incidents.update({holder: None} if holder else {})
         for incident in incidents:
-            known = await self._read(incident)
-            self._moved.pop(incident, None)
-            if known.seq:
-                self._remember(known)
+            after = self._seq(incident)
+            self._take(await self._timeline.read(incident, after=after))
 
     async def _read(self, incident: IncidentId) -> Incident:
         return fold(incident, await self._timeline.read(incident))

@@ -5,6 +5,7 @@ the store, so that hundreds of webhooks at once cost one fsync. All of a batch o
 """
 
 import asyncio
+import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,6 +21,8 @@ from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, O
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook
 from healer.model.receipt import Receipt, receipt_of
+
+_log = logging.getLogger(__name__)
 
 BATCH = 256
 """Deliveries written with one append."""
@@ -89,13 +92,18 @@ class Reception:
         try:
             receipts = await self._record(batch)
         except TimelineError as error:
-            for waiting in batch:
+            _refuse(batch, str(error))
+        except Exception as error:  # noqa: BLE001 - one delivery's fault must not refuse the others
+            if len(batch) > 1:
+                for waiting in batch:
+                    await self._write([waiting])
+                return
+            _log.exception("a delivery cannot be recorded; the sender is told to try again")
+            _refuse(batch, f"the delivery cannot be recorded: {type(error).__name__}")
+        else:
+            for waiting, receipt in zip(batch, receipts, strict=True):
                 if not waiting.answer.done():
-                    waiting.answer.set_exception(TimelineError(str(error)))
-            return
-        for waiting, receipt in zip(batch, receipts, strict=True):
-            if not waiting.answer.done():
-                waiting.answer.set_result(receipt)
+                    waiting.answer.set_result(receipt)
 
     async def _record(self, batch: Sequence[_Waiting]) -> Sequence[Receipt]:
         """Correlate and append; again where an incident moved on or closed meanwhile."""
@@ -123,6 +131,12 @@ class Reception:
         if self._routed is None or self._routed[0] is not playbooks:
             self._routed = playbooks, Router(self._catalog.services.values(), playbooks)
         return self._routed[1]
+
+
+def _refuse(batch: Iterable[_Waiting], reason: str) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(TimelineError(reason))
 
 
 class _Sorting:
