@@ -45,7 +45,7 @@ def test_nothing_is_left_for_later(path: Path) -> None:
 
 
 EXCEPTION = re.compile(r"# (?:noqa|type: ignore|pyright: ignore|pyright: report)(?P<rest>.*)")
-REASON = re.compile(r"^(?:: [A-Z0-9, ]+|\[[^\]]*\]|\w+=\w+[^#-]*)?\s*(?:-|#)?\s*\w{2}")
+REASON = re.compile(r"^(?:: [A-Z0-9, ]+|\[[^\]]*\]|\w+=\w+[^#-]*)?\s*(?:-|#)?\s*\w")
 
 
 @pytest.mark.parametrize("path", CODE, ids=name)
