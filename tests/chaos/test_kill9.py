@@ -16,7 +16,7 @@ from tests.fakes.ending import check_healed, read
 from tests.fakes.nursery import Life, Nursery, nursery
 from tests.fakes.scene import DRILLS, Drill, Scene, scene
 
-SLICES = 4
+SLICES = 2
 AT_ONCE = 8
 FEWEST = 20
 """A drill that has fewer writes than this has not been walked."""
