@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
     given = parser.parse_args()
     effort = QUICK if given.quick else THOROUGH
-    asyncio.run(run(effort, folder=given.folder, detail=given.detail))
+    asyncio.run(run(effort, folder=given.folder.resolve(), detail=given.detail))
 
 
 if __name__ == "__main__":
