@@ -4,6 +4,7 @@ A channel that is away delays nothing but itself. `NoticeStarted` is on disk bef
 asked, so that after a crash the channel can be looked at before anything is posted again.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -44,18 +45,21 @@ class Outbox:
         self._catalog = catalog
         self._clock = clock
         self._notifiers: Mapping[str, Notifier] = {one.channel: one for one in notifiers}
-        self._crew: Crew[tuple[str, IncidentId]] = Crew(self._work, clock=clock, limit=16)
+        # Each channel has its own workers: those that wait for one must not keep another silent.
+        self._crews: Mapping[str, Crew[tuple[str, IncidentId]]] = {
+            channel: Crew(self._work, clock=clock, limit=16) for channel in self._notifiers or ("",)
+        }
 
     def wake(self, incident: IncidentId) -> None:
         """It has new lines."""
-        for channel in self._notifiers:
-            self._crew.wake((channel, incident))
-        if not self._notifiers:
-            self._crew.wake(("", incident))
+        for channel, crew in self._crews.items():
+            crew.wake((channel, incident))
 
     async def run(self) -> None:
         """Tell until cancelled."""
-        await self._crew.run()
+        async with asyncio.TaskGroup() as group:
+            for crew in self._crews.values():
+                group.create_task(crew.run())
 
     async def _work(self, key: tuple[str, IncidentId]) -> None:
         channel, incident_id = key

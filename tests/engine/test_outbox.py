@@ -1,12 +1,13 @@
 """Everything is told once, whatever the channel does."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from healer.model.event import NoticeDropped
 from tests.fakes.channel import FakeChannel
-from tests.fakes.house import House, alert, group
+from tests.fakes.house import PLAYBOOK, House, alert, group
 
 pytestmark = pytest.mark.looptime
 
@@ -63,3 +64,12 @@ async def test_one_channel_away_does_not_silence_the_other() -> None:
         assert away.told == []
         assert here.told
         assert not house.incident.archived
+
+
+async def test_a_channel_away_for_many_incidents_does_not_silence_the_other() -> None:
+    away, here = FakeChannel("away", away=10**9), FakeChannel("here")
+    playbook = replace(PLAYBOOK, target="production/pod/{{ alert.labels.pod }}")
+    async with House(notifiers=[away, here], playbooks=[playbook]).life() as house:
+        await house.desk.accept([group(*(alert(pod=f"p{number}") for number in range(40)))])
+        await asyncio.sleep(600)
+        assert len({incident for incident, _ in here.told}) == 40
