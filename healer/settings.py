@@ -143,10 +143,11 @@ class Prometheus(BaseModel):
 
 
 class Alertmanager(BaseModel):
-    """Where silences and alerts that were missed are asked for."""
+    """Where silences and missed alerts are asked for; `receiver` is what it calls healer."""
 
     model_config = _STRICT
     url: Address
+    receiver: Text = "healer"
     bearer_token_file: SecretFile | None = None
 
 

@@ -39,7 +39,11 @@ async def connect_all(settings: Settings, clock: Clock, stack: AsyncExitStack) -
     if settings.alertmanager:
         token = settings.alertmanager.bearer_token_file
         headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        alertmanager = Alertmanager(settings.alertmanager.url, headers=headers)
+        alertmanager = Alertmanager(
+            settings.alertmanager.url,
+            receiver=settings.alertmanager.receiver,
+            headers=headers,
+        )
         stack.push_async_callback(alertmanager.close)
     return Clients(
         clock=clock, kubernetes=kubernetes, prometheus=prometheus, alertmanager=alertmanager

@@ -1,5 +1,6 @@
 """What Alertmanager has now: its firing alerts, and which of them are silenced (API v2)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -33,16 +34,21 @@ _ROWS = TypeAdapter(list[_Row])
 
 
 class Alertmanager:
-    """One Alertmanager. Close it at the end."""
+    """One Alertmanager. Close it at the end.
+
+    `receiver` is what it calls healer: alerts that it routes to others only are not ours to fetch.
+    """
 
     def __init__(
         self,
         url: str,
         *,
+        receiver: str = "",
         timeout: timedelta = timedelta(seconds=5),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._url = url.rstrip("/")
+        self._receiver = receiver
         self._session: aiohttp.ClientSession = open_session(timeout=timeout, headers=headers)
 
     async def close(self) -> None:
@@ -57,7 +63,7 @@ class Alertmanager:
         }
 
     async def firing(self) -> AlertGroup:
-        """All firing alerts as one delivery: what a webhook may have failed to bring."""
+        """The firing alerts that it routes to healer, as one delivery, silenced ones included."""
         alerts = tuple(
             Alert(
                 fingerprint=Fingerprint(row.fingerprint),
@@ -67,15 +73,16 @@ class Alertmanager:
                 starts_at=row.starts_at,
                 generator_url=row.generator_url,
             )
-            for row in await self._alerts()
+            for row in await self._alerts(receiver=self._receiver)
         )
         return AlertGroup(key=GroupKey("catch-up"), receiver="healer", alerts=alerts)
 
-    async def _alerts(self) -> list[_Row]:
+    async def _alerts(self, *, receiver: str = "") -> list[_Row]:
         doing = "asking Alertmanager for its alerts"
+        asked = {"receiver": f"^(?:{re.escape(receiver)})$"} if receiver else {}
         async with (
             foreign_errors(doing),
-            self._session.get(f"{self._url}/api/v2/alerts") as response,
+            self._session.get(f"{self._url}/api/v2/alerts", params=asked) as response,
         ):
             body = await read_bounded(response, limit=_LIMIT, doing=doing)
             if response.status != _OK:

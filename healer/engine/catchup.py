@@ -1,16 +1,25 @@
-"""Fetch what webhooks did not bring: at every start, and after a delivery that was truncated."""
+"""Fetch what webhooks did not bring: at every start, after a truncated delivery, and now and then.
+
+A resolved notice is sent once: if healer was away just then, Alertmanager drops it for good. So
+alerts that it has not had for two looks in a row count as resolved. Two, for after a restart of its
+own it knows nothing until Prometheus has told it again.
+"""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
 from healer.errors import HealerError
 from healer.kit.clock import Clock
 from healer.kit.retry import delays
-from healer.model.alert import AlertGroup
+from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint
 from healer.model.receipt import Receipt
+
+EVERY = timedelta(minutes=5)
+"""Longer than Prometheus takes to send an alert again (a minute by default)."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +39,15 @@ class CatchUp:
         self,
         *,
         source: AlertSource,
+        known: Callable[[], Iterable[Alert]],
         accept: Callable[[Sequence[AlertGroup]], Awaitable[Receipt]],
         clock: Clock,
     ) -> None:
         self._source = source
+        self._known = known
         self._accept = accept
         self._clock = clock
+        self._missed: frozenset[Fingerprint] = frozenset()
         self._wanted = asyncio.Event()
         self._wanted.set()  # a start is the first occasion
 
@@ -44,16 +56,22 @@ class CatchUp:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Fetch whenever it is wanted, again and again until it worked."""
+        """Fetch whenever it is wanted, and every so often, again and again until it worked."""
         while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            await self._fetch()
+            try:
+                async with asyncio.timeout(EVERY.total_seconds()):
+                    await self._wanted.wait()
+            except TimeoutError:
+                await self._fetch(resolve=True)
+            else:
+                self._wanted.clear()
+                await self._fetch(resolve=False)
 
-    async def _fetch(self) -> None:
+    async def _fetch(self, *, resolve: bool) -> None:
         for pause in delays(first=timedelta(seconds=1), cap=timedelta(minutes=1)):
             try:
-                receipt = await self._accept([await self._source.firing()])
+                group = await self._source.firing()
+                receipt = await self._accept([self._with_resolved(group) if resolve else group])
             except HealerError as error:
                 _log.warning("could not catch up with Alertmanager: %s", error)
             except Exception:  # noqa: BLE001 - what comes by webhook must not suffer from it
@@ -62,3 +80,12 @@ class CatchUp:
                 _log.info("caught up with Alertmanager: %s", receipt)
                 return
             await self._clock.sleep(pause)
+
+    def _with_resolved(self, group: AlertGroup) -> AlertGroup:
+        firing = {alert.fingerprint for alert in group.alerts}
+        missing = [alert for alert in self._known() if alert.fingerprint not in firing]
+        gone = [alert for alert in missing if alert.fingerprint in self._missed]
+        self._missed = frozenset(alert.fingerprint for alert in missing)
+        now = self._clock.now()
+        resolved = (replace(one, status=AlertStatus.RESOLVED, ends_at=now) for one in gone)
+        return replace(group, alerts=(*group.alerts, *resolved))

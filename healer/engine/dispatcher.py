@@ -66,9 +66,7 @@ class Dispatcher:
             wake_at=self._wake_at,
         )
         self._remediation = Remediation(tools)
-        self._catch_up = (
-            CatchUp(source=source, accept=self._reception.accept, clock=clock) if source else None
-        )
+        self._catch_up = self._make_catch_up(source) if source else None
         self._crew: Crew[IncidentId] = Crew(self._work, clock=clock)
         self._bell: Crew[IncidentId] = Crew(self._toll, clock=clock)
 
@@ -138,7 +136,7 @@ class Dispatcher:
     async def _toll(self, incident_id: IncidentId) -> None:
         """Deadlines do not wait for a step or a verification that is under way."""
         incident = self._journal.get(incident_id)
-        playbook = self._playbook_of(incident)
+        playbook = self._catalog.playbook_of(incident) if incident else None
         if incident is not None and playbook is not None:
             for alarm, at in self._alarms(incident, playbook):
                 if at <= self._clock.now():
@@ -161,11 +159,6 @@ class Dispatcher:
     def _alarms(self, incident: Incident, playbook: Playbook) -> Sequence[tuple[Alarm, datetime]]:
         return tuple(alarms(incident, verify=playbook.verify, escalate=playbook.escalate))
 
-    def _playbook_of(self, incident: Incident | None) -> Playbook | None:
-        if incident is None or incident.matched is None:
-            return None
-        return self._catalog.find(incident.matched.playbook, incident.matched.digest)
-
     def _wake_at(self, incident: IncidentId, at: datetime) -> None:
         self._holds[incident] = at
 
@@ -174,7 +167,7 @@ class Dispatcher:
         if self._timer is None:
             return
         incident, now = self._journal.get(incident_id), self._clock.now()
-        playbook = self._playbook_of(incident)
+        playbook = self._catalog.playbook_of(incident) if incident else None
         moments: list[datetime] = []
         if incident is not None and playbook is not None:
             moments += [
@@ -185,6 +178,19 @@ class Dispatcher:
         if (hold := self._holds.get(incident_id)) and incident and incident.closed is None:
             moments.append(hold)
         self._timer.set(incident_id, min(moments, default=None))
+
+    def _make_catch_up(self, source: AlertSource) -> CatchUp:
+        return CatchUp(
+            source=source,
+            known=lambda: [
+                alert
+                for incident in self._journal.all()
+                if incident.closed is None
+                for alert in incident.firing
+            ],
+            accept=self._reception.accept,
+            clock=self._clock,
+        )
 
     async def _forget(self) -> None:
         while True:

@@ -40,6 +40,9 @@ from healer.model.outcome import Decision, Finding, Outcome, Result
 from healer.model.playbook import StepId
 from healer.model.roster import Roster
 
+MOST_CRASHES = 3
+"""A step that healer dies of more often than this, in one round, is taken for the cause."""
+
 
 class IncidentState(StrEnum):
     """Where an incident stands, in one word."""
@@ -166,7 +169,8 @@ class Incident:
             case Opened() as event:
                 return replace(known, key=event.key, severity=event.severity, opened_at=entry.at)
             case PlaybookMatched() as event:
-                return replace(known, matched=event, unmatched=None)
+                run = Run(number=self.run.number)  # nothing concluded by another version counts
+                return replace(known, matched=event, unmatched=None, run=run)
             case NothingMatched() as event:
                 return replace(known, unmatched=event)
             case Diagnosed() as event:
@@ -246,7 +250,7 @@ def _chosen(run: Run, event: Chosen) -> Run:
 def _finished(run: Run, event: StepFinished) -> Run:
     begun, result = run.in_flight, event.outcome.result
     run = replace(run, in_flight=None, last=event.outcome)
-    if event.settled and result is Result.FAILED:
+    if event.settled and result is Result.FAILED and _crashes(run, event) <= MOST_CRASHES:
         return run  # it surely did not happen: a crash is a pause, not an attempt
     if begun is not None and begun.undoes is not None:
         return replace(run, undone=run.undone | {begun.undoes})
@@ -254,6 +258,12 @@ def _finished(run: Run, event: StepFinished) -> Run:
         return replace(run, done={**run.done, event.step: event.outcome})
     failed = run.failures.get(event.step, 0) + 1
     return replace(run, failures={**run.failures, event.step: failed})
+
+
+def _crashes(run: Run, event: StepFinished) -> int:
+    """How often this very step was begun again beyond what its failures explain."""
+    begun = sum(started.step == event.step for started in run.started)
+    return begun - run.failures.get(event.step, 0)
 
 
 def _verified(incident: Incident, entry: Entry, event: Verified) -> Incident:

@@ -18,9 +18,11 @@ class FakeApi:
     body: str = "[]"
     status: int = 200
     seen: list[str] = field(default_factory=list[str])
+    receivers: list[str] = field(default_factory=list[str])
 
     async def answer(self, request: web.Request) -> web.Response:
         self.seen.append(request.headers.get("Authorization", ""))
+        self.receivers.append(request.query.get("receiver", ""))
         return web.Response(text=self.body, status=self.status, content_type="application/json")
 
 
@@ -42,7 +44,9 @@ async def alertmanager(api: FakeApi) -> AsyncGenerator[Alertmanager]:
     app = web.Application()
     app.router.add_get("/api/v2/alerts", api.answer)
     async with TestServer(app) as server:
-        client = Alertmanager(str(server.make_url("/")), headers={"Authorization": "Bearer x"})
+        client = Alertmanager(
+            str(server.make_url("/")), receiver="h", headers={"Authorization": "Bearer x"}
+        )
         yield client
         await client.close()
 
@@ -54,6 +58,7 @@ async def test_firing_alerts_come_as_one_delivery(api: FakeApi, alertmanager: Al
     assert (alert.name, alert.fingerprint, alert.firing) == ("A", "ab", True)
     assert alert.starts_at.microsecond == 123456
     assert api.seen == ["Bearer x"]
+    assert api.receivers == ["^(?:h)$"], "what is routed to others is not ours to act upon"
 
 
 async def test_silences_are_named(api: FakeApi, alertmanager: Alertmanager) -> None:

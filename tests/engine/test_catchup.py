@@ -8,7 +8,7 @@ import pytest
 
 from healer.engine.catchup import CatchUp
 from healer.errors import TimelineError, UnavailableError
-from healer.model.alert import AlertGroup
+from healer.model.alert import Alert, AlertGroup
 from healer.model.receipt import Receipt
 from tests.fakes.clock import LoopClock
 from tests.fakes.house import alert, group
@@ -22,13 +22,14 @@ class FakeSource:
 
     away: int = 0
     asked: int = 0
+    alerts: tuple[Alert, ...] = (alert(),)
 
     async def firing(self) -> AlertGroup:
         self.asked += 1
         if self.away:
             self.away -= 1
             raise UnavailableError("away")
-        return group(alert())
+        return group(*self.alerts)
 
 
 @dataclass
@@ -46,13 +47,20 @@ class FakeDoor:
         return Receipt(opened=1)
 
 
-async def fetched(source: FakeSource, door: FakeDoor, *, wants: int = 0) -> None:
-    catch_up = CatchUp(source=source, accept=door.accept, clock=LoopClock())
+async def fetched(
+    source: FakeSource,
+    door: FakeDoor,
+    *,
+    seconds: float = 200,
+    wants: int = 0,
+    known: tuple[Alert, ...] = (),
+) -> None:
+    catch_up = CatchUp(source=source, known=lambda: known, accept=door.accept, clock=LoopClock())
     running = asyncio.ensure_future(catch_up.run())
     for _ in range(wants):
-        await asyncio.sleep(300)
+        await asyncio.sleep(60)
         catch_up.want()
-    await asyncio.sleep(300)
+    await asyncio.sleep(seconds)
     running.cancel()
 
 
@@ -72,3 +80,24 @@ async def test_it_goes_on_until_it_worked() -> None:
     source, door = FakeSource(away=3), FakeDoor(full=2)
     await fetched(source, door)
     assert len(door.taken) == 1
+
+
+def resolved(door: FakeDoor) -> list[str]:
+    return [one.labels["pod"] for taken in door.taken for one in taken.alerts if not one.firing]
+
+
+async def test_an_alert_that_alertmanager_has_not_had_for_two_looks_is_resolved() -> None:
+    door = FakeDoor()
+    known = (alert(pod="here"), alert(pod="gone"))
+    source = FakeSource(alerts=(alert(pod="here"),))
+    await fetched(source, door, known=known, seconds=301)
+    assert resolved(door) == []
+    door.taken.clear()
+    await fetched(source, door, known=known, seconds=601)
+    assert resolved(door) == ["gone"]
+
+
+async def test_an_alertmanager_that_was_away_resolves_nothing() -> None:
+    door = FakeDoor()
+    await fetched(FakeSource(away=1000), door, known=(alert(),), seconds=3600)
+    assert door.taken == []
