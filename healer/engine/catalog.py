@@ -7,7 +7,8 @@ from typing import Any
 from healer.action.contract import Action
 from healer.check.contract import Check
 from healer.guard.contract import Guard
-from healer.model.playbook import GuardSpec, Playbook
+from healer.model.incident import Incident
+from healer.model.playbook import GuardSpec, Mode, Playbook
 from healer.model.service import Service
 
 Find = Callable[[str, str], Playbook | None]
@@ -26,3 +27,17 @@ class Catalog:
     guards: Mapping[str, Guard[Any]]
     house_guards: tuple[GuardSpec, ...] = ()
     dry_run: bool = False
+
+    def playbook_of(self, incident: Incident) -> Playbook | None:
+        """The version it began with; once it is healed, a newer one will do to end its watch."""
+        matched = incident.matched
+        if matched is None:
+            return None
+        same = self.find(matched.playbook, matched.digest)
+        if same is not None or incident.healed is None:
+            return same
+        return next((one for one in self.current() if one.name == matched.playbook), None)
+
+    def mode_of(self, mode: Mode) -> Mode:
+        """The mode in which work is done here: a daemon that rehearses never acts."""
+        return Mode.DRY_RUN if self.dry_run and mode is not Mode.OBSERVE else mode

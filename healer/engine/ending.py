@@ -79,6 +79,7 @@ class Ender:
 
     async def give_up(self, incident: Incident, reason: str) -> bool:
         """The same, for an incident whose service or playbook is not known here any more."""
+        self.let_go(incident)
         if incident.escalated is None:
             await self._tools.journal.decide(incident, Escalated(reason=reason))
             return True

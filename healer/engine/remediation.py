@@ -26,7 +26,7 @@ from healer.model.event import (
 )
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Finding
-from healer.model.playbook import Mode, Playbook, Remedy, Undo
+from healer.model.playbook import Mode, Remedy, Undo
 from healer.playbook.condition import evaluate, referenced_checks
 from healer.playbook.scope import build_scope
 
@@ -102,7 +102,7 @@ class Remediation:
         matched = PlaybookMatched(
             playbook=playbook.name,
             digest=playbook.digest,
-            mode=self._mode(playbook),
+            mode=self._tools.catalog.mode_of(playbook.mode),
             because=f"{names} of {key.service}",
         )
         await self._tools.journal.decide(incident, matched)
@@ -117,15 +117,11 @@ class Remediation:
             return False
         return await self._ender.close(incident, Ending.RESOLVED, "the alert resolved by itself")
 
-    def _mode(self, playbook: Playbook) -> Mode:
-        rehearse = self._tools.catalog.dry_run and playbook.mode is not Mode.OBSERVE
-        return Mode.DRY_RUN if rehearse else playbook.mode
-
     def _open_case(
         self, incident: Incident, key: IncidentKey, matched: PlaybookMatched
     ) -> Case | None:
         service = self._tools.catalog.services.get(key.service)
-        playbook = self._tools.catalog.find(matched.playbook, matched.digest)
+        playbook = self._tools.catalog.playbook_of(incident)
         if service is None or playbook is None:
             return None
         now = self._tools.clock.now()
@@ -136,7 +132,7 @@ class Remediation:
             playbook=playbook,
             patient=Patient(incident=incident, service=service, target=key.target),
             scope=build_scope(incident, service, now=now),
-            mode=matched.mode,
+            mode=self._tools.catalog.mode_of(matched.mode),
         )
 
     async def _diagnose(self, case: Case) -> bool:

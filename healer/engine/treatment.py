@@ -93,7 +93,7 @@ class Treatment:
     async def after_failure(self, case: Case) -> bool:
         """Take back what can be taken back, newest first; then another round, or a human."""
         if task := self.next_undo(case):
-            await self._runner.run(task, case.incident, case.patient, dry_run=False)
+            await self._runner.run(task, case.incident, case.patient, dry_run=case.dry_run)
             return True
         run = case.incident.run
         why = run.after.reason if run.after else "not healed"
@@ -112,7 +112,7 @@ class Treatment:
         task = self.next_undo(case, when=(Undo.AFTERWARDS,))
         if task is None:
             return True
-        incident = await self._runner.run(task, case.incident, case.patient, dry_run=False)
+        incident = await self._runner.run(task, case.incident, case.patient, dry_run=case.dry_run)
         last = incident.run.last
         if last is None or last.result is Result.SUCCEEDED:
             return True
