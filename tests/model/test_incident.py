@@ -128,9 +128,8 @@ def test_a_round_is_charged_once_however_many_steps_and_attempts_it_has() -> Non
 
 
 def test_a_new_look_forgets_what_was_concluded_from_the_old_one() -> None:
-    run = story(
-        Diagnosed(findings=()), EVENTS[5], judged(Decision.HOLD), Diagnosed(findings=())
-    ).run
+    looked = Diagnosed(findings=())
+    run = story(looked, Chosen(remedy="a", because=""), judged(Decision.HOLD), looked).run
     assert (run.chosen, run.judged, run.before) == (None, None, None)
 
 
@@ -148,5 +147,5 @@ def test_an_approval_is_for_one_branch() -> None:
     ids=["a crash is a pause", "so are some", "but what healer dies of every time is a failure"],
 )
 def test_crashes_within_a_step(crashes: int, failures: int) -> None:
-    lives = [STARTED, finished(Result.FAILED, settled=True)] * crashes
+    lives: list[Event] = [STARTED, finished(Result.FAILED, settled=True)] * crashes
     assert story(*lives).run.failures.get(STEP, 0) == failures
