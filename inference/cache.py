@@ -67,14 +67,23 @@ class PrefixCache:
 
     def attach(self, codec: Codec, digest: str) -> None:
         """Begin, once a model is there to make pages and to name them."""
+        if digest != self._digest:
+            self.detach()
         self._codec, self._digest = codec, digest
         if self._ssd is not None:
             self._ssd.write(self._prepare).add_done_callback(outcome_of)
 
-    async def find(self, prompt: list[int]) -> list[Page]:
-        """The cached beginning of this prompt, always short of its last token."""
-        keys = self._keys(prompt[:-1])
-        if self._codec is None or not keys:
+    def detach(self) -> None:
+        """Forget what RAM holds: its model is gone."""
+        self._digest = ""
+        with self._lock:
+            self._ram.clear()
+            self._held = 0
+
+    async def find(self, prompt: list[int], *, digest: str) -> list[Page]:
+        """The cached beginning of this prompt for this model, always short of its last token."""
+        keys = self._keys(prompt[:-1], digest)
+        if self._codec is None or not keys or digest != self._digest:
             return []
         pages = self._find_in_ram(keys)
         if len(pages) < len(keys) and self._ssd is not None and self._ssd.usable:
@@ -82,9 +91,14 @@ class PrefixCache:
         self._recent.append(bool(pages))
         return pages
 
-    def keep(self, prompt: list[int], page_at: Callable[[int], Page]) -> None:
-        """Remember the pages of a prefilled prompt. Called by the decode thread: never waits."""
-        for number, key in enumerate(self._keys(prompt)):
+    def keep(self, prompt: list[int], page_at: Callable[[int], Page], *, digest: str) -> None:
+        """Remember the pages of a prefilled prompt. Called by the decode thread: never waits.
+
+        Pages of a model that is not the present one any more are dropped.
+        """
+        if digest != self._digest:
+            return
+        for number, key in enumerate(self._keys(prompt, digest)):
             with self._lock:
                 known = key in self._ram
             if known:
@@ -110,8 +124,8 @@ class PrefixCache:
         """What RAM holds now."""
         return Stored(pages=len(self._ram), bytes=self._held)
 
-    def _keys(self, tokens: list[int]) -> list[str]:
-        digest = hashlib.sha256(f"{self._digest} {self._page_tokens}".encode())
+    def _keys(self, tokens: list[int], model: str) -> list[str]:
+        digest = hashlib.sha256(f"{model} {self._page_tokens}".encode())
         keys: list[str] = []
         for end in range(self._page_tokens, len(tokens) + 1, self._page_tokens):
             page = tokens[end - self._page_tokens : end]

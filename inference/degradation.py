@@ -36,6 +36,8 @@ class Evidence:
     ssd_critical_gb: float
     memory_share: float | None
     engine_failed: bool
+    model_refused: bool = False
+    model_faults: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,10 @@ def judge(evidence: Evidence) -> Judgement:
         found.append((Mode.AGGRESSIVE_EVICTION, f"memory at {share:.0%} of its limit"))
     if evidence.engine_failed:
         found.append((Mode.EMERGENCY, "the engine makes no progress"))
+    if evidence.model_refused:
+        found.append((Mode.EMERGENCY, "the model was refused"))
+    elif evidence.model_faults:
+        found.append((Mode.DEGRADED, "the model's files are not sound"))
     if not found:
         return Judgement()
     return Judgement(mode=max(mode for mode, _ in found), reasons=tuple(text for _, text in found))

@@ -26,7 +26,13 @@ class State(StrEnum):
     LOADING = "loading"
     READY = "ready"
     FAILED = "failed"
+    REFUSED = "refused"
+    UNLOADED = "unloaded"
     STOPPED = "stopped"
+
+
+class RefusedError(Exception):
+    """The model must not be served: neither a new try nor a new process would change that."""
 
 
 class Decoder(Protocol):
@@ -141,6 +147,12 @@ class Engine:
     def _run(self) -> None:
         try:
             decoder = self._load()
+        except RefusedError as error:
+            log.critical("Model refused: %s", error, extra={"event": "model_refused"})
+            self._failure = str(error)
+            self._state = State.REFUSED
+            self._loaded()
+            return
         except Exception as error:
             log.exception("Model cannot be loaded", extra={"event": "model_load_failed"})
             self._failure = f"{type(error).__name__}: {error}"

@@ -10,7 +10,7 @@ from inference.ssd import Ssd
 
 def register(parts: Parts) -> None:
     """Make the gauges; each is read at the scrape."""
-    metrics, admission, engine = parts.metrics, parts.admission, parts.engine
+    metrics, admission, engine = parts.metrics, parts.admission, parts.models
     for name in ("queue_length", "load_shedding_queued_requests", "vllm:num_requests_waiting"):
         metrics.gauge(name, "Requests waiting for admission", lambda: admission.queued)
     metrics.gauge("load_shedding_active_requests", "Requests admitted", lambda: admission.active)

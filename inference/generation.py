@@ -40,7 +40,10 @@ class Piece:
 class Generator:
     """Runs orders on one engine."""
 
-    def __init__(self, *, engine: Engine, cache: PrefixCache, tokenizer: Tokenizer) -> None:
+    def __init__(
+        self, *, engine: Engine, cache: PrefixCache, tokenizer: Tokenizer, digest: str
+    ) -> None:
+        self._digest = digest
         self._engine = engine
         self._cache = cache
         self._tokenizer = tokenizer
@@ -54,7 +57,7 @@ class Generator:
             max_tokens=order.max_tokens,
             sampling=order.sampling,
             sink=events.put_nowait,
-            prefix=await self._cache.find(order.prompt),
+            prefix=await self._cache.find(order.prompt, digest=self._digest),
         )
         writer = _Writer(self._tokenizer, order.stops)
         self._engine.submit(sequence)

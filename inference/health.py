@@ -11,7 +11,9 @@ from inference.admission import Admission
 from inference.breaker import Circuit
 from inference.cache import PrefixCache
 from inference.degradation import Degradation, Evidence, Mode, judge
-from inference.engine import Engine, State
+from inference.engine import State
+from inference.integrity import Integrity
+from inference.models import Models
 from inference.settings import Settings
 from inference.ssd import Ssd
 
@@ -48,13 +50,15 @@ class Health:
         self,
         *,
         settings: Settings,
-        engine: Engine,
+        models: Models,
+        integrity: Integrity,
         admission: Admission,
         ssd: Ssd | None,
         cache: PrefixCache,
     ) -> None:
         self._settings = settings
-        self._engine = engine
+        self._models = models
+        self._integrity = integrity
         self._admission = admission
         self._ssd = ssd
         self._cache = cache
@@ -70,6 +74,7 @@ class Health:
         found = {
             "engine": self.engine(),
             "model": self.model(),
+            "model_integrity": self.model_integrity(),
             "admission": self.admission(),
             "memory": self.memory(),
             "cache": self.cache(),
@@ -81,7 +86,7 @@ class Health:
 
     def stalled(self) -> bool:
         """Work is there and nothing moves."""
-        progress = self._engine.progress()
+        progress = self._models.progress()
         return (
             progress.state is State.READY
             and progress.running > 0
@@ -90,11 +95,11 @@ class Health:
 
     def alive(self) -> bool:
         """False only for what a restart would cure; load never makes it false."""
-        return self._engine.progress().state is not State.FAILED and not self.stalled()
+        return self._models.progress().state is not State.FAILED and not self.stalled()
 
     def ready(self) -> bool:
         """May traffic come?"""
-        ready = self._engine.progress().state is State.READY
+        ready = self._models.progress().state is State.READY
         return ready and not self._admission.draining and not self.stalled()
 
     def review(self) -> None:
@@ -104,7 +109,7 @@ class Health:
 
     def engine(self) -> Component:
         """The decode loop."""
-        progress = self._engine.progress()
+        progress = self._models.progress()
         numbers: dict[str, float | int | str] = {
             "state": progress.state.value,
             "running": progress.running,
@@ -122,17 +127,36 @@ class Health:
 
     def model(self) -> Component:
         """Is it loaded?"""
-        progress = self._engine.progress()
-        name = self._settings.served_name
+        progress = self._models.progress()
+        name = self._models.name
         match progress.state:
             case State.READY:
                 return Component(status=Status.HEALTHY, numbers={"name": name})
             case State.LOADING:
                 text = "loading"
                 return Component(status=Status.UNHEALTHY, message=text, numbers={"name": name})
-            case State.FAILED | State.STOPPED:
+            case State.UNLOADED:
+                text = progress.failure
+                return Component(status=Status.UNHEALTHY, message=text, numbers={"name": name})
+            case State.FAILED | State.REFUSED | State.STOPPED:
                 text = progress.failure or progress.state.value
                 return Component(status=Status.CRITICAL, message=text, numbers={"name": name})
+
+    def model_integrity(self) -> Component:
+        """The model's files; a model in memory stays sound when they do not."""
+        found = self._integrity
+        numbers: dict[str, float | int | str] = {
+            "sealed": "yes" if found.sealed else "no",
+            "faults": len(found.faults),
+            "seconds_since_full_check": round(found.checked_seconds(), 1),
+        }
+        if found.faults:
+            text = found.faults[0].text
+            return Component(status=Status.CRITICAL, message=text, numbers=numbers)
+        if found.resealed:
+            text = "the files were sealed anew since the model was loaded: load it again"
+            return Component(status=Status.DEGRADED, message=text, numbers=numbers)
+        return Component(status=Status.HEALTHY, numbers=numbers)
 
     def admission(self) -> Component:
         """The load shedder; a full queue is degraded, never worse."""
@@ -228,4 +252,6 @@ class Health:
             ssd_critical_gb=self._settings.ssd_critical_gb,
             memory_share=self._memory_share(),
             engine_failed=not self.alive(),
+            model_refused=self._models.progress().state is State.REFUSED,
+            model_faults=len(self._integrity.faults),
         )

@@ -9,6 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from inference.verify import Reason
+
 _BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120)
 
 # How torch, the CUDA driver, the C library and Python put it.
@@ -25,6 +27,12 @@ class Metrics:
         )
         self.requests = Counter(
             "request_count", "Generation requests by outcome", ["status"], registry=self.registry
+        )
+        self.integrity = Counter(
+            "model_integrity_check_failed",
+            "Faults found in the files or the answers of a model",
+            ["reason"],
+            registry=self.registry,
         )
         self.duration = self._histogram(
             "request_duration_seconds", "HTTP requests", ("endpoint", "code")
@@ -46,8 +54,19 @@ class Metrics:
             ),
             self.queue_time: self._histogram("vllm:request_queue_time_seconds", "As vLLM names it"),
         }
-        for category in ("ssd", "overload", "engine", "oom", "cuda", "config"):
+        for category in (
+            "ssd",
+            "overload",
+            "engine",
+            "oom",
+            "cuda",
+            "config",
+            "corrupt",
+            "integrity",
+        ):
             self.errors.labels(category=category)
+        for reason in Reason:
+            self.integrity.labels(reason=reason)
         for status in ("success", "error", "rejected", "cancelled", "invalid"):
             self.requests.labels(status=status)
 
@@ -60,6 +79,11 @@ class Metrics:
     def error(self, category: str) -> None:
         """Count one error."""
         self.errors.labels(category=category).inc()
+
+    def unsound(self, reason: str) -> None:
+        """Count one fault of a model."""
+        self.integrity.labels(reason=reason).inc()
+        self.error("integrity")
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A value asked for at every scrape."""
@@ -102,6 +126,8 @@ class _Kept(Collector):
 def category_of(error: str) -> str:
     """The category that an engine's error is counted under, by what the libraries say."""
     lowered = error.lower()
+    if "nan or infinity" in lowered:
+        return "corrupt"
     if any(word in lowered for word in _MEMORY_WORDS):
         return "oom"
     return "cuda" if "cuda" in lowered else "engine"

@@ -27,6 +27,7 @@ class Loaded:
     """A model that is ready to decode, and what the edges must know of it."""
 
     decoder: Slots
+    network: Any
     tokenizer: Tokenizer
     codec: TensorCodec
     context: int
@@ -58,6 +59,7 @@ class _HuggingFaceTokenizer:
 def load(
     folder: Path,
     *,
+    digest: str,
     threads: int,
     chunk: int,
     page_tokens: int,
@@ -73,11 +75,12 @@ def load(
     slots = Slots(model=model, stop_tokens=_stop_tokens(model), chunk=chunk, prefilled=prefilled)
     loaded = Loaded(
         decoder=slots,
+        network=model,
         tokenizer=_HuggingFaceTokenizer(folder),
         codec=TensorCodec(),
         context=int(model.config.max_position_embeddings),
         vocabulary=int(model.config.vocab_size),
-        digest=_digest(folder),
+        digest=digest,
         parameters=sum(int(each.numel()) for each in model.parameters()),
     )
     log.info("Model loaded", extra={"event": "model_loaded", "parameters": loaded.parameters})
@@ -86,9 +89,7 @@ def load(
 
 def weights(folder: Path) -> Any:
     """The bare model, in memory of its own."""
-    if not (folder / "config.json").is_file():
-        msg = f"no model at {folder}: config.json is missing"
-        raise FileNotFoundError(msg)
+    _demand_config(folder)
     transformers_logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Mapped weights would die by SIGBUS with a file cut short, and change with one written over.
@@ -96,6 +97,12 @@ def weights(folder: Path) -> Any:
         str(folder), dtype="auto", local_files_only=True, disable_mmap=True
     )
     return model.to(device).eval()
+
+
+def _demand_config(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        msg = f"no model at {folder}: config.json is missing"
+        raise FileNotFoundError(msg)
 
 
 def _stop_tokens(model: Any) -> frozenset[int]:
@@ -107,10 +114,11 @@ def _stop_tokens(model: Any) -> frozenset[int]:
     return frozenset(found)
 
 
-def _digest(folder: Path) -> str:
-    """Names this very set of weights, cheaply: a restored or changed file makes another name."""
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
+def digest(folder: Path) -> str:
+    """Names the weights of a folder never sealed, cheaply: a changed file makes another name."""
+    _demand_config(folder)
+    named = hashlib.sha256((folder / "config.json").read_bytes())
     for path in sorted(folder.glob("*.safetensors")):
         found = path.stat()
-        digest.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
-    return digest.hexdigest()
+        named.update(f"{path.name} {found.st_size} {found.st_mtime_ns}".encode())
+    return named.hexdigest()

@@ -2,27 +2,26 @@
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import AsyncGenerator
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from inference import gauges
 from inference.admission import Admission
-from inference.api import admin, completion, error, status
+from inference.api import admin, completion, error, models, status
 from inference.breaker import Breaker
 from inference.cache import PrefixCache
-from inference.engine import Decoder, Deliveries, Engine, State
-from inference.generation import Generator
+from inference.engine import Deliveries
 from inference.health import Health
+from inference.integrity import Integrity
 from inference.live import LiveConfig
 from inference.metrics import Metrics
-from inference.parts import PARTS, Parts, Serving
+from inference.models import Models
+from inference.parts import PARTS, Parts
 from inference.settings import Settings
 from inference.ssd import Ssd
 
@@ -35,8 +34,6 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
-        self._loaded: asyncio.Future[None] = self._loop.create_future()
-        self._model: Any = None
         self.parts = self._assemble()
 
     def _assemble(self) -> Parts:
@@ -58,15 +55,16 @@ class Server:
             ram_bytes=int(settings.cache_ram_mb * 1e6),
             read_timeout=settings.cache_read_timeout,
         )
-        engine = Engine(
-            load=self._load,
-            deliver=self._deliver,
-            loaded=self._tell_loaded,
-            step_floor=settings.step_floor,
+        integrity = Integrity(
+            sweep_seconds=settings.integrity_sweep_seconds, failed=metrics.unsound
         )
-        health = Health(settings=settings, engine=engine, admission=admission, ssd=ssd, cache=cache)
+        served = Models(settings=settings, cache=cache, integrity=integrity, deliver=self._deliver)
+        health = Health(
+            settings=settings, models=served, integrity=integrity, admission=admission, ssd=ssd,
+            cache=cache,
+        )  # fmt: skip
         parts = Parts(
-            settings=settings, live=live, metrics=metrics, engine=engine, admission=admission,
+            settings=settings, live=live, metrics=metrics, models=served, admission=admission,
             ssd=ssd, cache=cache, health=health,
         )  # fmt: skip
         gauges.register(parts)
@@ -90,14 +88,14 @@ class Server:
             client_max_size=self._settings.max_body_bytes,
         )
         app[PARTS] = self.parts
-        for module in (completion, status, admin):
+        for module in (completion, models, status, admin):
             app.add_routes(module.routes)
         app.cleanup_ctx.append(self._alive)
         return app
 
     async def ready(self) -> None:
-        """Wait until the model is loaded; RuntimeError when it cannot be."""
-        await asyncio.shield(self._loaded)
+        """Wait until a model is served; LoadFailedError when the first one cannot be read."""
+        await self.parts.models.ready()
 
     async def drain(self) -> bool:
         """Take nothing new and wait, with a bound, until nothing runs."""
@@ -106,56 +104,15 @@ class Server:
 
     async def _alive(self, app: web.Application) -> AsyncGenerator[None]:
         del app
-        self.parts.engine.start()
         # Setup and cleanup may run in different tasks, which a TaskGroup across the yield forbids.
         background = asyncio.ensure_future(self._background())
         background.add_done_callback(_tell_end)
         yield
         background.cancel()
         await asyncio.wait({background})
-        await asyncio.to_thread(self.parts.engine.stop, 5.0)
+        await asyncio.to_thread(self.parts.models.stop, 5.0)
         if self.parts.ssd is not None:
             await asyncio.to_thread(self.parts.ssd.close, 1.0)
-
-    def _load(self) -> Decoder:
-        """On the decode thread: torch and transformers are imported here, not at the start."""
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        from inference import model
-
-        settings = self._settings
-        self._model = model.load(
-            settings.model,
-            threads=settings.torch_threads,
-            chunk=settings.prefill_chunk,
-            page_tokens=settings.cache_page_tokens,
-            keep=lambda sequence, pages: self.parts.cache.keep(sequence.prompt, pages),
-        )
-        return cast("Decoder", self._model.decoder)
-
-    def _tell_loaded(self) -> None:
-        with suppress(RuntimeError):  # the loop is gone: nobody is left to tell
-            self._loop.call_soon_threadsafe(self._take_loaded)
-
-    def _take_loaded(self) -> None:
-        progress = self.parts.engine.progress()
-        if progress.state is State.FAILED:
-            if not self._loaded.done():
-                self._loaded.set_exception(RuntimeError(progress.failure))
-                self._loaded.exception()
-            return
-        model = self._model
-        self.parts.cache.attach(model.codec, model.digest)
-        self.parts.serving = Serving(
-            generator=Generator(
-                engine=self.parts.engine, cache=self.parts.cache, tokenizer=model.tokenizer
-            ),
-            tokenizer=model.tokenizer,
-            context=model.context,
-            vocabulary=model.vocabulary,
-        )
-        if not self._loaded.done():
-            self._loaded.set_result(None)
 
     def _deliver(self, events: Deliveries) -> None:
         """From the decode thread to the loop, one crossing for a whole step."""
@@ -166,6 +123,8 @@ class Server:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._tick())
             group.create_task(self._check_ssd())
+            group.create_task(self.parts.models.run())
+            group.create_task(self._watch_model())
 
     async def _tick(self) -> None:
         """Every second: live settings, degradation, a disk that hangs."""
@@ -187,6 +146,13 @@ class Server:
                 await asyncio.wrap_future(future)
             self.parts.health.review()
             await asyncio.sleep(self._settings.ssd_probe_seconds)
+
+    async def _watch_model(self) -> None:
+        """The files of the model, and a refused model that has been restored."""
+        while True:
+            await asyncio.sleep(self._settings.integrity_seconds)
+            await self.parts.models.review()
+            self.parts.health.review()
 
 
 def _tell_end(background: asyncio.Future[None]) -> None:

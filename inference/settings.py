@@ -29,6 +29,17 @@ class Settings:
     model_name: str = field(
         default="", metadata=_of("name it is served under (default: the folder's name)")
     )
+    models_dir: Path | None = field(
+        default=None,
+        metadata=_of("folder of the models that may be loaded (default: the model's parent)", Path),
+    )
+    integrity_seconds: float = field(
+        default=5.0, metadata=_of("seconds between looks at the model's files", float, 0.02)
+    )
+    integrity_sweep_seconds: float = field(
+        default=21_600.0,
+        metadata=_of("seconds after which every byte of the model is read again", float, 1),
+    )
     host: str = field(default="127.0.0.1", metadata=_of("address to listen on"))
     port: int = field(default=8000, metadata=_of("port to listen on; 0 takes a free one", int, 0))
     config: Path | None = field(

@@ -21,6 +21,8 @@ from inference.sequence import Sequence
 Tensor = Any
 Layers = list[tuple[Tensor, Tensor]]
 
+_NO_NUMBERS = "the logits hold NaN or infinity"
+
 
 @dataclass(slots=True, kw_only=True)
 class _Row:
@@ -94,7 +96,10 @@ class Slots:
             return None
         del self._pending[sequence]
         sampler = Sampler(sequence.sampling, self._device)
-        token = sampler.choose(result.logits[0, -1])
+        logits = result.logits[0, -1]
+        if not bool(logits.max().isfinite()):
+            raise FloatingPointError(_NO_NUMBERS)
+        token = sampler.choose(logits)
         layers = layers_of(state.cache)
         self._prefilled(sequence, layers)
         self._join(_Row(sequence=sequence, sampler=sampler, length=state.done, token=token), layers)
@@ -164,9 +169,14 @@ class Slots:
         return result.logits[:, -1], layers_of(cache)
 
     def _choose(self, rows: list[_Row], logits: Tensor) -> list[int | Exception]:
-        greedy = logits.argmax(dim=-1).tolist()
+        # The largest is NaN where any is, so looking for it costs nothing more.
+        best = logits.max(dim=-1)
+        greedy, finite = best.indices.tolist(), best.values.isfinite().tolist()
         outcomes: list[int | Exception] = []
         for index, row in enumerate(rows):
+            if not finite[index]:
+                outcomes.append(FloatingPointError(_NO_NUMBERS))
+                continue
             try:
                 row.token = (
                     greedy[index] if row.sampler.greedy else row.sampler.choose(logits[index])

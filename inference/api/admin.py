@@ -22,8 +22,8 @@ _SSD_SECONDS = 60.0
 
 @web.middleware
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nobody passes to /admin without the key; without a key only this machine does."""
-    if not request.path.startswith("/admin"):
+    """Nobody passes to these paths without the key; without a key only this machine does."""
+    if not _is_admin(request):
         return await handler(request)
     key = request.app[PARTS].settings.admin_key
     if not key:
@@ -39,6 +39,12 @@ async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         status=401,
         headers={"WWW-Authenticate": "Bearer"},
     )
+
+
+def _is_admin(request: web.Request) -> bool:
+    """/admin, and whatever changes what is served."""
+    changes_models = request.path.startswith("/v1/models/") and request.method != "GET"
+    return request.path.startswith("/admin") or changes_models
 
 
 def _given_key(request: web.Request) -> str:

@@ -1,10 +1,12 @@
-"""POST /v1/completions, /v1/chat/completions and GET /v1/models."""
+"""POST /v1/completions and /v1/chat/completions."""
 
 import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from aiohttp import web
 
@@ -12,23 +14,21 @@ from inference.admission import RejectedError
 from inference.api.error import BadRequestError, LoadingError, body, count, json_body
 from inference.api.schema import Body, ChatBody, CompletionBody, parse
 from inference.api.shape import ChatShape, CompletionShape, Shape
+from inference.engine import State
 from inference.generation import GenerationError, Order, Piece
-from inference.parts import PARTS, Parts, Serving
+from inference.parts import PARTS, Parts
 from inference.sequence import Finish
+from inference.serving import Serving
 
 log = logging.getLogger("inference.api")
 routes = web.RouteTableDef()
 
-
-@routes.get("/v1/models")
-async def models(request: web.Request) -> web.Response:
-    """The one model that is served."""
-    parts = request.app[PARTS]
-    data: list[dict[str, object]] = []
-    if parts.serving is not None:
-        model = {"id": parts.settings.served_name, "object": "model", "owned_by": "local"}
-        data.append({**model, "max_model_len": parts.serving.context})
-    return web.json_response({"object": "list", "data": data})
+T = TypeVar("T")
+_LONG = 16_384
+_ABSENT = {
+    State.LOADING: "the model is loading",
+    State.REFUSED: "the model did not pass its integrity check",
+}
 
 
 @routes.post("/v1/completions")
@@ -36,15 +36,16 @@ async def completions(request: web.Request) -> web.StreamResponse:
     """Continue a prompt."""
     parts = request.app[PARTS]
     asked = parse(CompletionBody, await json_body(request))
-    serving = _serving(parts, asked)
-    prompt = asked.prompt
-    tokens = [each for each in prompt if isinstance(each, int)]
-    if not tokens:
-        tokens = serving.tokenizer.encode(prompt if isinstance(prompt, str) else str(prompt[0]))
-    shape = CompletionShape(model=parts.settings.served_name)
-    limit = asked.max_tokens if asked.max_tokens is not None else 16
-    order = _order(serving, asked, tokens, limit, shape.id)
-    return await _serve(request, parts, serving, order, asked, shape)
+    with _serving(parts, asked).used() as serving:
+        prompt = asked.prompt
+        tokens = [each for each in prompt if isinstance(each, int)]
+        if not tokens:
+            text = prompt if isinstance(prompt, str) else str(prompt[0])
+            tokens = await _encoded(text, serving.tokenizer.encode, len(text))
+        shape = CompletionShape(model=serving.name)
+        limit = asked.max_tokens if asked.max_tokens is not None else 16
+        order = _order(serving, asked, tokens, limit, shape.id)
+        return await _serve(request, parts, serving, order, asked, shape)
 
 
 @routes.post("/v1/chat/completions")
@@ -52,31 +53,38 @@ async def chat(request: web.Request) -> web.StreamResponse:
     """Continue a conversation."""
     parts = request.app[PARTS]
     asked = parse(ChatBody, await json_body(request))
-    serving = _serving(parts, asked)
-    try:
-        tokens = serving.tokenizer.chat([message.plain() for message in asked.messages])
-    except ValueError as error:
-        raise BadRequestError(str(error), param="messages") from error
-    shape = ChatShape(model=parts.settings.served_name)
-    limit = asked.max_completion_tokens or asked.max_tokens
-    if limit is None:
-        limit = max(1, min(parts.settings.default_max_tokens, serving.context - len(tokens)))
-    order = _order(serving, asked, tokens, limit, shape.id)
-    return await _serve(request, parts, serving, order, asked, shape)
+    with _serving(parts, asked).used() as serving:
+        messages = [message.plain() for message in asked.messages]
+        size = sum(len(message["content"]) for message in messages)
+        try:
+            tokens = await _encoded(messages, serving.tokenizer.chat, size)
+        except ValueError as error:
+            raise BadRequestError(str(error), param="messages") from error
+        shape = ChatShape(model=serving.name)
+        limit = asked.max_completion_tokens or asked.max_tokens
+        if limit is None:
+            limit = max(1, min(parts.settings.default_max_tokens, serving.context - len(tokens)))
+        order = _order(serving, asked, tokens, limit, shape.id)
+        return await _serve(request, parts, serving, order, asked, shape)
+
+
+async def _encoded(content: T, encode: Callable[[T], list[int]], size: int) -> list[int]:
+    """Tokens; a long text is encoded in a thread, for the loop answers probes meanwhile."""
+    return encode(content) if size < _LONG else await asyncio.to_thread(encode, content)
 
 
 def _serving(parts: Parts, asked: Body) -> Serving:
-    if parts.serving is None:
-        msg = "the model is loading"
-        raise LoadingError(msg)
-    name = parts.settings.served_name
-    if asked.model is not None and asked.model != name:
-        msg = f"model {asked.model!r} is not served here; {name!r} is"
+    serving = parts.serving
+    if serving is None:
+        state = parts.models.progress().state
+        raise LoadingError(_ABSENT.get(state, f"the model is {state}"))
+    if asked.model is not None and asked.model != serving.name:
+        msg = f"model {asked.model!r} is not served here; {serving.name!r} is"
         raise BadRequestError(msg, param="model", code="model_not_found", status=404)
     if asked.stream_options is not None and not asked.stream:
         msg = "stream_options needs stream to be true"
         raise BadRequestError(msg, param="stream_options")
-    return parts.serving
+    return serving
 
 
 def _order(serving: Serving, asked: Body, tokens: list[int], limit: int, name: str) -> Order:

@@ -34,7 +34,7 @@ async def health(request: web.Request) -> web.Response:
 @routes.get("/health/startup")
 async def startup(request: web.Request) -> web.Response:
     """200 once the model is loaded."""
-    progress = request.app[PARTS].engine.progress()
+    progress = request.app[PARTS].models.progress()
     loaded = progress.state is State.READY
     content: dict[str, object] = {"status": progress.state.value, "message": progress.failure}
     return web.json_response(content, status=200 if loaded else 503)
@@ -56,7 +56,7 @@ async def readiness(request: web.Request) -> web.Response:
     ready = parts.health.ready()
     content: dict[str, object] = {
         "status": "ready" if ready else "not ready",
-        "state": parts.engine.progress().state.value,
+        "state": parts.models.progress().state.value,
         "draining": parts.admission.draining,
         "stalled": parts.health.stalled(),
     }

@@ -32,8 +32,11 @@ async def start(model_dir: Path) -> AsyncGenerator[Start]:
     """Starts servers with the given settings and stops them all."""
     async with AsyncExitStack() as stack:
 
-        async def begin(**settings: Any) -> Running:
-            return await stack.enter_async_context(_running({"model": model_dir, **settings}))
+        async def begin(*, ready: bool = True, **settings: Any) -> Running:
+            running = await stack.enter_async_context(_running({"model": model_dir, **settings}))
+            if ready:
+                await running.server.ready()
+            return running
 
         yield begin
 
@@ -43,5 +46,4 @@ async def _running(settings: dict[str, Any]) -> AsyncGenerator[Running]:
     server = Server(Settings(**settings))
     site = TestServer(server.application())
     async with TestClient(site) as client:
-        await server.ready()
         yield Running(client=client, server=server)

@@ -80,7 +80,7 @@ PROMPT = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 async def _filled(root: Path, benches: list[Bench]) -> Bench:
     benches.append(Bench(root))
-    benches[-1].cache.keep(PROMPT, [_page("one"), _page("two")].__getitem__)
+    benches[-1].cache.keep(PROMPT, [_page("one"), _page("two")].__getitem__, digest="model-a")
     await benches[-1].settled()
     return benches[-1]
 
@@ -89,26 +89,29 @@ async def test_a_beginning_is_found_in_ram_and_after_a_restart_on_the_ssd(
     tmp_path: Path, benches: list[Bench]
 ) -> None:
     bench = await _filled(tmp_path, benches)
-    assert await bench.cache.find([*PROMPT, 10]) == [_page("one"), _page("two")]
-    assert await bench.cache.find([1, 2, 3, 4, 0, 0, 0, 0, 0]) == [_page("one")]
-    assert await bench.cache.find([0, *PROMPT]) == []
+    assert await bench.cache.find([*PROMPT, 10], digest="model-a") == [_page("one"), _page("two")]
+    assert await bench.cache.find([1, 2, 3, 4, 0, 0, 0, 0, 0], digest="model-a") == [_page("one")]
+    assert await bench.cache.find([0, *PROMPT], digest="model-a") == []
     assert bench.cache.hit_rate() == pytest.approx(2 / 3)
     benches.append(Bench(tmp_path))
-    assert await benches[-1].cache.find(PROMPT) == [_page("one"), _page("two")]
+    assert await benches[-1].cache.find(PROMPT, digest="model-a") == [_page("one"), _page("two")]
 
 
 async def test_the_last_token_is_always_left_to_compute(
     tmp_path: Path, benches: list[Bench]
 ) -> None:
     bench = await _filled(tmp_path, benches)
-    assert await bench.cache.find(PROMPT[:8]) == [_page("one")]
+    assert await bench.cache.find(PROMPT[:8], digest="model-a") == [_page("one")]
 
 
 async def test_pages_of_another_model_are_not_found(tmp_path: Path, benches: list[Bench]) -> None:
     await _filled(tmp_path, benches)
     benches.append(Bench(tmp_path))
     benches[-1].cache.attach(TextCodec(), "model-b")
-    assert await benches[-1].cache.find(PROMPT) == []
+    assert await benches[-1].cache.find(PROMPT, digest="model-b") == []
+    benches[-1].cache.keep(PROMPT, [_page("one"), _page("two")].__getitem__, digest="model-a")
+    assert await benches[-1].cache.find(PROMPT, digest="model-a") == []
+    assert benches[-1].cache.stored().pages == 0
 
 
 async def test_a_corrupt_file_is_a_miss_a_failure_and_gone(
@@ -119,7 +122,7 @@ async def test_a_corrupt_file_is_a_miss_a_failure_and_gone(
         path.write_bytes(b"\0")
     benches.append(Bench(tmp_path))
     again = benches[-1]
-    assert await again.cache.find(PROMPT) == []
+    assert await again.cache.find(PROMPT, digest="model-a") == []
     assert len(again.failures) == 1
     assert again.breaker.status().failures == 1
     assert len(again.files()) == 1
@@ -131,9 +134,9 @@ async def test_an_unusable_folder_opens_the_circuit_and_ram_goes_on(
     (tmp_path / "cache").write_text("a file where the folder should be")
     bench = await _filled(tmp_path, benches)
     assert bench.breaker.state is Circuit.OPEN
-    assert await bench.cache.find(PROMPT) == [_page("one"), _page("two")]
+    assert await bench.cache.find(PROMPT, digest="model-a") == [_page("one"), _page("two")]
     asked = len(bench.failures)
-    bench.cache.keep([9] * 8, [_page("x"), _page("y")].__getitem__)
+    bench.cache.keep([9] * 8, [_page("x"), _page("y")].__getitem__, digest="model-a")
     await bench.settled()
     assert len(bench.failures) == asked  # an open circuit is not knocked at
 
@@ -159,7 +162,7 @@ async def test_a_disk_that_hangs_opens_the_circuit_and_nobody_waits_for_it(
     bench.ssd.watch()
     assert bench.breaker.status().state is Circuit.OPEN
     assert len(bench.failures) == 1
-    assert await bench.cache.find([5] * 9) == []
+    assert await bench.cache.find([5] * 9, digest="model-a") == []
     hung.set()
     assert await asyncio.wrap_future(waiting)
 
@@ -170,8 +173,8 @@ async def test_a_full_disk_opens_the_circuit_though_reading_from_it_works(
     bench = await _filled(tmp_path, benches)
     bench.codec.full = True
     for number in range(20, 24):
-        assert await bench.cache.find([number] * 9) == []
-        bench.cache.keep([number] * 4, [_page("x")].__getitem__)
+        assert await bench.cache.find([number] * 9, digest="model-a") == []
+        bench.cache.keep([number] * 4, [_page("x")].__getitem__, digest="model-a")
         await bench.settled()
     status = bench.breaker.status()
     assert status.state is Circuit.OPEN
@@ -184,11 +187,11 @@ async def test_ram_keeps_the_recent_and_less_of_it_under_pressure(
     benches.append(Bench(tmp_path))
     cache = benches[-1].cache
     for number in range(10):
-        cache.keep([number] * 4, [_page("x" * 10)].__getitem__)
+        cache.keep([number] * 4, [_page("x" * 10)].__getitem__, digest="model-a")
     assert cache.stored().bytes == 100
     cache.squeeze(on=True)
     assert cache.stored().bytes == 20
-    cache.keep([77] * 4, [_page("y" * 10)].__getitem__)
+    cache.keep([77] * 4, [_page("y" * 10)].__getitem__, digest="model-a")
     assert cache.stored().bytes == 20
 
 

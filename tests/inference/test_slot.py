@@ -43,6 +43,7 @@ class Model:
         self.kept: list[Callable[[int], Page]] = []
         self.loaded = load(
             folder,
+            digest="tiny",
             threads=1,
             chunk=24,
             page_tokens=8,
