@@ -2,7 +2,7 @@
 
 from healer.engine.case import Case, Tools
 from healer.kit.duration import format_duration
-from healer.model.event import Chosen, Closed, Ending, Escalated, RunStarted
+from healer.model.event import Closed, Ending, Escalated, RunStarted
 from healer.model.incident import Incident
 from healer.model.playbook import Mode
 
@@ -60,15 +60,6 @@ class Ender:
         mode = "dry-run" if case.mode is Mode.DRY_RUN else case.mode.value
         reason = f"{mode}, nothing was changed; would have run {remedy.name}: {steps}"
         return await self.close(case.incident, Ending.REHEARSED, reason)
-
-    async def no_branch(self, case: Case) -> bool:
-        """What was found fits no branch: report it and call a human."""
-        reason = "no branch of the playbook fits what was found"
-        escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
-        chosen = Chosen(remedy=None, because=reason)
-        self.let_go(case.incident)
-        await self._tools.journal.decide(case.incident, chosen, escalated)
-        return True
 
     async def escalate(self, case: Case, reason: str) -> bool:
         """Call a human. Healer acts no more on this incident."""

@@ -9,25 +9,24 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from healer.engine.case import Case, Tools
+from healer.engine.choice import cannot_decide, choose
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
 from healer.engine.treatment import Treatment
-from healer.errors import ConflictError, PermanentError
+from healer.errors import ConflictError
 from healer.model.event import (
-    Chosen,
+    Closed,
     Diagnosed,
     Ending,
+    Escalated,
     IncidentId,
     IncidentKey,
-    Moment,
     NothingMatched,
     PlaybookMatched,
-    Verified,
 )
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Finding
-from healer.model.playbook import Mode, Remedy, Undo
-from healer.playbook.condition import evaluate, referenced_checks
+from healer.model.playbook import Mode, Undo
 from healer.playbook.scope import build_scope
 
 Stage = Callable[[Case], Awaitable[bool]]
@@ -85,7 +84,7 @@ class Remediation:
             (bool(incident.escalated or incident.denied), self._ender.left_to_people),
             (not incident.firing and not run.acted, self._ender.gone),
             (run.findings is None or _was_blind(incident), self._diagnose),
-            (run.before is None or run.chosen is None, self._choose),
+            (run.chosen is None, self._choose),
             (case.next_step is None or case.mode is Mode.OBSERVE, self._ender.rehearsed),
             (not _allowed(incident), treatment.judge_run),
             (self._is_stale(incident), self._diagnose),
@@ -154,36 +153,13 @@ class Remediation:
 
     async def _choose(self, case: Case) -> bool:
         """Is the fault there at all, and which branch of the playbook fits what was found?"""
-        if blind := _cannot_decide(case):
+        if blind := cannot_decide(case):
             return await self._treatment.hold(case, guard="evidence", reason=blind)
-        try:
-            if case.incident.run.before is None:
-                return await self._still_there(case)
-            urgent = case.playbook.escalate.when
-            if urgent and evaluate(urgent, case.scope):
-                return await self._ender.escalate(case, f"{urgent} holds")
-            remedy = _first_fitting(case)
-        except PermanentError as error:
-            return await self._ender.escalate(case, f"could not decide: {error}")
-        if remedy is None:
-            return await self._ender.no_branch(case)
-        because = f"{remedy.when} holds" + (f": {remedy.because}" if remedy.because else "")
-        chosen = Chosen(remedy=remedy.name, because=because)
-        await self._tools.journal.decide(case.incident, chosen)
+        decided = choose(case)
+        if any(isinstance(event, Escalated | Closed) for event in decided):
+            self._ender.let_go(case.incident)
+        await self._tools.journal.decide(case.incident, *decided)
         return True
-
-    async def _still_there(self, case: Case) -> bool:
-        """The edge woke us; the level decides: before anything is done, is the fault there?"""
-        until = case.playbook.verify.until
-        gone = evaluate(until, case.scope)
-        before = Verified(
-            moment=Moment.BEFORE, healed=gone, reason=f"{until} is {str(gone).lower()}"
-        )
-        incident = await self._tools.journal.decide(case.incident, before)
-        if not gone:
-            return True
-        reason = "the fault was gone when healer looked: nothing was done"
-        return await self._ender.close(incident, Ending.RESOLVED, reason)
 
     def _to_put_back(self, case: Case) -> bool:
         incident, watch = case.incident, case.playbook.verify.watch
@@ -215,23 +191,3 @@ def _was_blind(incident: Incident) -> bool:
 
 def _unseen(findings: tuple[Finding, ...]) -> frozenset[str]:
     return frozenset(finding.check for finding in findings if not finding.known)
-
-
-def _first_fitting(case: Case) -> Remedy | None:
-    remedies = case.playbook.remedies
-    return next((one for one in remedies if evaluate(one.when, case.scope)), None)
-
-
-def _cannot_decide(case: Case) -> str:
-    """What a decision needs but could not be seen; '' if all is there."""
-    conditions = (
-        case.playbook.escalate.when,
-        case.playbook.verify.until,
-        *(remedy.when for remedy in case.playbook.remedies),
-    )
-    needed = frozenset[str]().union(*(referenced_checks(text) for text in conditions if text))
-    return "; ".join(
-        f"{finding.check}: {finding.summary}"
-        for finding in case.incident.run.findings or ()
-        if not finding.known and finding.check in needed
-    )

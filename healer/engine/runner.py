@@ -69,9 +69,18 @@ class Runner:
         return Task(step=step, action=action, params=final)
 
     async def run(
-        self, task: Task, incident: Incident, patient: Patient, *, dry_run: bool
+        self,
+        task: Task,
+        incident: Incident,
+        patient: Patient,
+        *,
+        dry_run: bool,
+        judged: Judged | None = None,
     ) -> Incident:
-        """One attempt. `decide` guards its beginning; its end is a fact and is always recorded."""
+        """One attempt. `decide` guards its beginning; its end is a fact and is always recorded.
+
+        The verdict that allowed it is written together with its start.
+        """
         attempt = incident.run.failures.get(task.step.id, 0) + 1
         started = StepStarted(
             step=task.step.id,
@@ -81,7 +90,8 @@ class Runner:
             dry_run=dry_run,
             undoes=task.undoes,
         )
-        incident = await self._journal.decide(incident, started)
+        begun = (started,) if judged is None else (judged, started)
+        incident = await self._journal.decide(incident, *begun)
         ctx = self._context(task.step, incident, patient, dry_run=dry_run, attempt=attempt)
         outcome = await self._attempt(task, ctx)
         finished = StepFinished(step=task.step.id, attempt=attempt, outcome=outcome)

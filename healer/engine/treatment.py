@@ -34,7 +34,7 @@ class Treatment:
         if holder := self._tools.claims.take(case.key.target, case.incident.id):
             reason = f"{holder} is working on {case.key.target}"
             return await self.hold(case, guard="target", reason=reason)
-        return await self._judge(case, None) is not None
+        return await self._obey(case, await self._ask(case, None))
 
     async def run_step(self, case: Case) -> bool:
         """Judged again, then done."""
@@ -53,10 +53,12 @@ class Treatment:
             return await self.hold(case, guard="world", reason=reason, step=step)
         except PermanentError as error:
             return await self._failed(case.incident, f"{step.id} cannot be done: {error}")
-        incident = await self._judge(case, step)
-        if incident is None:
-            return False
-        incident = await self._runner.run(task, incident, case.patient, dry_run=case.dry_run)
+        judged = await self._ask(case, step)
+        if judged.decision is not Decision.ALLOW:
+            return await self._obey(case, judged)
+        incident = await self._runner.run(
+            task, case.incident, case.patient, dry_run=case.dry_run, judged=judged
+        )
         return await self._after_step(step, incident)
 
     async def settle(self, case: Case) -> bool:
@@ -138,8 +140,7 @@ class Treatment:
         verdict = Verdict(guard=guard, decision=Decision.HOLD, reason=reason)
         name = step.id if step else None
         judged = Judged(step=name, decision=Decision.HOLD, verdicts=(verdict,))
-        await self._obey(case, judged)
-        return False
+        return await self._obey(case, judged)
 
     def _is_open(self, case: Case) -> bool:
         incident = self._tools.journal.get(case.incident.id)
@@ -149,8 +150,8 @@ class Treatment:
         """When to look again after a hold that names no time."""
         return self._tools.clock.now() + AGAIN
 
-    async def _judge(self, case: Case, step: Step | None) -> Incident | None:
-        """Ask the guards; the incident after their verdict, or None where they refuse."""
+    async def _ask(self, case: Case, step: Step | None) -> Judged:
+        """What the guards say of the run, or of one step."""
         actions = self._tools.catalog.actions
         steps = case.remedy.steps if case.remedy else ()
         plan = Plan(
@@ -162,23 +163,23 @@ class Treatment:
             step=step,
             others=[one for one in self._tools.journal.all() if one.id != case.incident.id],
         )
-        judged = await judge(
+        return await judge(
             plan, catalog=self._tools.catalog, clock=self._tools.clock, scope=case.scope
         )
-        return await self._obey(case, judged)
 
-    async def _obey(self, case: Case, judged: Judged) -> Incident | None:
+    async def _obey(self, case: Case, judged: Judged) -> bool:
+        """Write down what was said, and follow it. False: wait."""
         incident = case.incident
         if not _said_already(incident.run.judged, judged):
             incident = await self._tools.journal.decide(incident, judged)
         if judged.decision is Decision.ALLOW:
-            return incident
+            return True
         self._ender.let_go(case.incident)
         if judged.decision is Decision.HOLD:
             self._tools.wake_at(incident.id, ask_again_at(judged, self._tools.clock.now()))
         if judged.decision is Decision.DENY:
             await self._ender.escalate(case, _reasons(judged, Decision.DENY))
-        return None
+        return False
 
     async def _after_step(self, step: Step, incident: Incident) -> bool:
         last = incident.run.last
