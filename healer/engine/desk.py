@@ -63,7 +63,7 @@ class Desk:
             raise RejectedError(f"{what} is not paused", reason="NotPaused")
         await self._journal.record(CONTROL, Resumed(by=by, service=service))
         for incident in self._journal.all():
-            if incident.state is IncidentState.HELD:
+            if incident.key and incident.closed is None:
                 self._dispatcher.wake(incident.id)
 
     async def incident(self, incident: IncidentId) -> Incident | None:

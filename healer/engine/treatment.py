@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from healer.engine.case import Case, Tools
+from healer.engine.claim import is_amid
 from healer.engine.ending import Ender
 from healer.engine.judge import AGAIN, ask_again_at, judge
 from healer.engine.runner import Runner, Task
@@ -95,8 +96,7 @@ class Treatment:
     async def after_failure(self, case: Case) -> bool:
         """Take back what can be taken back, newest first; then another round, or a human."""
         if task := self.next_undo(case):
-            await self._runner.run(task, case.incident, case.patient, dry_run=case.dry_run)
-            return True
+            return await self._take_back(task, case) is not None
         run = case.incident.run
         why = run.after.reason if run.after else "not healed"
         if _hopeless(case.incident):
@@ -114,12 +114,29 @@ class Treatment:
         task = self.next_undo(case, when=(Undo.AFTERWARDS,))
         if task is None:
             return True
-        incident = await self._runner.run(task, case.incident, case.patient, dry_run=case.dry_run)
+        incident = await self._take_back(task, case)
+        self._ender.let_go(case.incident)
+        if incident is None:
+            return False
         last = incident.run.last
         if last is None or last.result is Result.SUCCEEDED:
             return True
         why = f"healed, but {task.step.id} {last.result.value}: {last.summary}"
         return await self._ender.escalate(case, why)
+
+    async def _take_back(self, task: Task, case: Case) -> Incident | None:
+        """An effect like any other: on a target that is free, and while nobody has said stop."""
+        if holder := self._tools.claims.take(case.key.target, case.incident.id):
+            reason = f"{holder} is working on {case.key.target}"
+            await self.hold(case, guard="target", reason=reason, step=task.step)
+            return None
+        judged = await self._ask(case, task.step, taking_back=True)
+        if judged.decision is not Decision.ALLOW:
+            await self._obey(case, judged)
+            return None
+        return await self._runner.run(
+            task, case.incident, case.patient, dry_run=case.dry_run, judged=judged
+        )
 
     def next_undo(
         self, case: Case, *, when: Sequence[Undo] = (Undo.ON_FAILURE, Undo.AFTERWARDS)
@@ -150,7 +167,7 @@ class Treatment:
         """When to look again after a hold that names no time."""
         return self._tools.clock.now() + AGAIN
 
-    async def _ask(self, case: Case, step: Step | None) -> Judged:
+    async def _ask(self, case: Case, step: Step | None, *, taking_back: bool = False) -> Judged:
         """What the guards say of the run, or of one step."""
         actions = self._tools.catalog.actions
         steps = case.remedy.steps if case.remedy else ()
@@ -162,10 +179,15 @@ class Treatment:
             effect=strongest(actions[one.action].effect for one in steps),
             step=step,
             others=[one for one in self._tools.journal.all() if one.id != case.incident.id],
+            busy=self._tools.claims.busy(apart=case.key.target),
+            taking_back=taking_back,
         )
-        return await judge(
+        judged = await judge(
             plan, catalog=self._tools.catalog, clock=self._tools.clock, scope=case.scope
         )
+        if judged.decision is Decision.ALLOW and not (case.dry_run or taking_back):
+            self._tools.claims.begin(case.key.target)  # at once: others are judged meanwhile
+        return judged
 
     async def _obey(self, case: Case, judged: Judged) -> bool:
         """Write down what was said, and follow it. False: wait."""
@@ -174,10 +196,11 @@ class Treatment:
             incident = await self._tools.journal.decide(incident, judged)
         if judged.decision is Decision.ALLOW:
             return True
-        self._ender.let_go(case.incident)
+        if not is_amid(incident):
+            self._ender.let_go(incident)
         if judged.decision is Decision.HOLD:
             self._tools.wake_at(incident.id, ask_again_at(judged, self._tools.clock.now()))
-        if judged.decision is Decision.DENY:
+        if judged.decision is Decision.DENY and incident.escalated is None:
             await self._ender.escalate(case, _reasons(judged, Decision.DENY))
         return False
 

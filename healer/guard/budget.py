@@ -33,9 +33,13 @@ class BudgetGuard:
 
     async def judge(self, params: BudgetParams, plan: Plan, *, now: datetime) -> Verdict:
         """HOLD until the oldest round leaves the window, or until fewer targets are acted upon."""
+        if plan.taking_back:
+            return Verdict(guard=self.name, decision=Decision.ALLOW, reason="no round begins")
         if held := self._used_up(params, plan, now):
             return held
-        busy = {
+        if plan.incident.run.acted:  # it is one of those who act; half a cure helps nobody
+            return Verdict(guard=self.name, decision=Decision.ALLOW, reason="its round has begun")
+        busy = plan.busy | {
             other.key.target
             for other in plan.others
             if other.key and other.key.target != plan.key.target and _acts_now(other)

@@ -12,7 +12,7 @@ from healer.model.event import IncidentKey
 from healer.model.incident import Incident
 from healer.model.outcome import Verdict
 from healer.model.playbook import Playbook, Step
-from healer.model.service import Service
+from healer.model.service import Service, Target
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
 
@@ -22,7 +22,8 @@ class Plan:
     """What is about to be done. `step` None: the whole run is judged.
 
     `others` are all other incidents that are open or were active lately: locks and budgets are
-    folded from them, so they survive a restart.
+    folded from them, so they survive a restart. `busy` are targets of others whose run has been
+    let begin, though its first step may not be on disk yet. `taking_back`: nothing new is done.
     """
 
     incident: Incident
@@ -32,6 +33,8 @@ class Plan:
     effect: Effect
     step: Step | None = None
     others: Sequence[Incident] = ()
+    busy: frozenset[Target] = frozenset()
+    taking_back: bool = False
 
 
 class Guard(Protocol[ParamsT]):

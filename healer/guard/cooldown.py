@@ -25,6 +25,8 @@ class CooldownGuard:
 
     async def judge(self, params: CooldownParams, plan: Plan, *, now: datetime) -> Verdict:
         """HOLD until the cooldown is over; a round that has begun is not held by itself."""
+        if plan.taking_back:
+            return Verdict(guard=self.name, decision=Decision.ALLOW, reason="no round begins")
         last = max(_earlier_rounds(plan), default=None)
         if last is None or now >= last + params.after:
             return Verdict(guard=self.name, decision=Decision.ALLOW, reason="long enough ago")

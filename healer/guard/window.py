@@ -40,7 +40,8 @@ class WindowGuard:
 
     async def judge(self, params: WindowParams, plan: Plan, *, now: datetime) -> Verdict:
         """ALLOW inside; HOLD until the next opening outside."""
-        del plan
+        if plan.taking_back:  # what was begun inside the window may be undone after it
+            return Verdict(guard=self.name, decision=Decision.ALLOW, reason="no round begins")
         if is_open(params, now):
             return Verdict(guard=self.name, decision=Decision.ALLOW, reason="inside the window")
         until = next_opening(params, now)

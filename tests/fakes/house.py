@@ -11,6 +11,7 @@ from healer.engine.desk import Desk
 from healer.engine.dispatcher import Dispatcher
 from healer.engine.journal import Journal
 from healer.guard.approval import ApprovalGuard
+from healer.guard.budget import BudgetGuard
 from healer.guard.cooldown import CooldownGuard
 from healer.guard.paused import PausedGuard
 from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, GroupKey
@@ -107,6 +108,7 @@ class House:
     notifiers: Sequence[Notifier] = ()
     effect: Effect = Effect.REVERSIBLE
     dry_run: bool = False
+    budget: BudgetGuard = field(default_factory=lambda: BudgetGuard(fleet=1))
     house_guards: tuple[GuardSpec, ...] = (
         GuardSpec(guard="paused"),
         GuardSpec(guard="fake"),
@@ -132,6 +134,7 @@ class House:
                 "paused": PausedGuard(self.journal.pauses),
                 "approval": ApprovalGuard(),
                 "cooldown": CooldownGuard(),
+                "budget": self.budget,
                 "fake": self.guard,
             },
             house_guards=self.house_guards,
