@@ -1,15 +1,18 @@
 """Admission: so many requests run, so many wait in order, the rest are told when to come back.
 
-A request counts from its admission until its last byte is out. Event loop only.
+The order is priority with ageing: a point of priority is worth some seconds of waiting, so nobody
+waits for ever. A request counts from its admission until its last byte is out. Event loop only.
 """
 
 import asyncio
 import logging
 import math
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 
 log = logging.getLogger("inference.admission")
 
@@ -20,29 +23,57 @@ _FORGET_SECONDS = 60.0
 class RejectedError(Exception):
     """Not admitted; `retry_after` says in how many seconds it may work."""
 
-    def __init__(self, message: str, *, retry_after: int) -> None:
+    def __init__(self, message: str, *, retry_after: int, status: int = 503) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class DrainingError(RejectedError):
     """Not admitted because the server takes no new work."""
 
 
+class DeadlineError(Exception):
+    """The time that the request was given is over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What a request asks of the queue: a lower priority goes first, as vLLM counts it."""
+
+    priority: int = 0
+    deadline: float | None = None
+
+
+_PLAIN = Claim()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Turn:
+    claim: Claim
+    rank: tuple[float, float, int]
+    future: asyncio.Future[None]
+
+
 class Admission:
-    """First come, first served, up to a limit that may change at any time."""
+    """By priority, then first come, first served, up to a limit that may change at any time."""
 
     def __init__(
         self,
         *,
         limit: Callable[[], int],
         max_queued: int,
+        age_seconds: float = 1.0,
+        overload_status: int = 429,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
         self._max_queued = max_queued
+        self._age_seconds = age_seconds
+        self._overload_status = overload_status
         self._clock = clock
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: list[_Turn] = []
+        self._arrivals = 0
         self._left: deque[float] = deque(maxlen=_WINDOW)
         self._idle = asyncio.Event()
         self._idle.set()
@@ -57,9 +88,12 @@ class Admission:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def admitted(self) -> AsyncGenerator[None]:
-        """Wait for a place and hold it; RejectedError when there is none even to wait in."""
-        await self._enter()
+    async def admitted(self, claim: Claim = _PLAIN) -> AsyncGenerator[None]:
+        """Wait for a place and hold it; RejectedError when there is none even to wait in.
+
+        DeadlineError when the wait took all the time there was.
+        """
+        await self._enter(claim)
         try:
             yield
         finally:
@@ -68,7 +102,7 @@ class Admission:
     def admit_waiting(self) -> None:
         """Let in whom the limit allows now."""
         while self._waiting and self.active < self._limit():
-            turn = self._waiting.popleft()
+            turn = self._waiting.pop(0).future
             if not turn.done():
                 self.active += 1
                 turn.set_result(None)
@@ -93,7 +127,7 @@ class Admission:
             return False
         return True
 
-    async def _enter(self) -> None:
+    async def _enter(self, claim: Claim) -> None:
         if self.draining:
             msg = "the server is draining and takes no new requests"
             raise DrainingError(msg, retry_after=self.retry_after())
@@ -102,10 +136,19 @@ class Admission:
             self._idle.clear()
             return
         if len(self._waiting) >= self._max_queued:
-            self._reject()
-        await self._wait()
+            self._make_room(claim)
+        await self._wait(claim)
 
-    def _reject(self) -> None:
+    def _make_room(self, claim: Claim) -> None:
+        """A full queue turns away whom it values least: one that waits, or else the new one."""
+        last = max(self._waiting, key=_by_value, default=None)
+        if last is None or last.claim.priority <= claim.priority:
+            raise self._rejection()
+        self._waiting.remove(last)
+        if not last.future.done():
+            last.future.set_exception(self._rejection())
+
+    def _rejection(self) -> RejectedError:
         self.rejected += 1
         retry_after = self.retry_after()
         # A flood must not become a flood of log lines.
@@ -119,16 +162,23 @@ class Admission:
                 },
             )  # fmt: skip
         msg = f"{self.active} requests run and {self.queued} wait: try again in {retry_after} s"
-        raise RejectedError(msg, retry_after=retry_after)
+        return RejectedError(msg, retry_after=retry_after, status=self._overload_status)
 
-    async def _wait(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        self._idle.clear()
+    async def _wait(self, claim: Claim) -> None:
         try:
-            await turn
+            async with asyncio.timeout_at(claim.deadline):
+                await self._turn(claim)
+        except TimeoutError:
+            msg = "the request's time was over before there was a place for it"
+            raise DeadlineError(msg) from None
+
+    async def _turn(self, claim: Claim) -> None:
+        turn = self._enqueue(claim)
+        try:
+            await turn.future
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            done = turn.future.done() and not turn.future.cancelled()
+            if done and turn.future.exception() is None:
                 self._leave()  # let in and gone at the same moment: pass the place on
             else:
                 with suppress(ValueError):
@@ -136,7 +186,26 @@ class Admission:
                 self.admit_waiting()
             raise
 
+    def _enqueue(self, claim: Claim) -> _Turn:
+        """All age alike, so the order among those who wait never changes once they do."""
+        self._arrivals += 1
+        worth = claim.priority * self._age_seconds + self._clock()
+        deadline = math.inf if claim.deadline is None else claim.deadline
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn = _Turn(claim=claim, rank=(worth, deadline, self._arrivals), future=future)
+        insort(self._waiting, turn, key=_by_rank)
+        self._idle.clear()
+        return turn
+
     def _leave(self) -> None:
         self.active -= 1
         self._left.append(self._clock())
         self.admit_waiting()
+
+
+def _by_rank(turn: _Turn) -> tuple[float, float, int]:
+    return turn.rank
+
+
+def _by_value(turn: _Turn) -> tuple[int, tuple[float, float, int]]:
+    return turn.claim.priority, turn.rank

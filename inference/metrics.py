@@ -67,7 +67,7 @@ class Metrics:
             self.errors.labels(category=category)
         for reason in Reason:
             self.integrity.labels(reason=reason)
-        for status in ("success", "error", "rejected", "cancelled", "invalid"):
+        for status in ("success", "error", "rejected", "cancelled", "invalid", "expired"):
             self.requests.labels(status=status)
 
     def observe(self, histogram: Histogram, seconds: float) -> None:

@@ -216,6 +216,7 @@ class Models:
             generator=generator,
             tokenizer=model.tokenizer,
             context=model.context,
+            budget=min(self._settings.max_request_tokens or model.context, model.context),
             vocabulary=model.vocabulary,
         )
         self._current, self._unloaded = held, False

@@ -126,7 +126,7 @@ def _stage(source: Path, target: Path, entry: Entry) -> Path:
 
 def _replace(folder: Path, faults: list[Fault], staged: dict[str, Path]) -> list[str]:
     """Keep every bad file under another name and put the good one in its place."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     kept: list[str] = []
     for fault in faults:
         path = folder / fault.file

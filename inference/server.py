@@ -47,6 +47,8 @@ class Server:
         admission = Admission(
             limit=lambda: min(settings.max_active, live.max_num_seqs),
             max_queued=settings.max_queued,
+            age_seconds=settings.priority_age_seconds,
+            overload_status=settings.overload_status,
         )
         ssd = self._ssd(metrics)
         cache = PrefixCache(

@@ -24,6 +24,7 @@ class Serving:
     generator: Generating
     tokenizer: Tokenizer
     context: int
+    budget: int
     vocabulary: int
     created: int = field(default_factory=lambda: int(time.time()))
     users: int = 0

@@ -54,6 +54,20 @@ class Settings:
     )
     max_active: int = field(default=100, metadata=_of("requests admitted at once", int, 1))
     max_queued: int = field(default=50, metadata=_of("requests waiting for admission", int, 0))
+    overload_status: int = field(
+        default=429, metadata=_of("HTTP status of a request that finds no place: 429 or 503", int)
+    )
+    priority_age_seconds: float = field(
+        default=1.0,
+        metadata=_of("seconds of waiting that are worth one point of priority", float, 0),
+    )
+    request_timeout: float = field(
+        default=0.0,
+        metadata=_of("most seconds a request may take, waiting included; 0: no limit", float, 0),
+    )
+    max_request_tokens: int = field(
+        default=0, metadata=_of("most tokens of prompt and answer; 0: the context", int, 0)
+    )
     default_max_tokens: int = field(
         default=256, metadata=_of("chat tokens when the request names no limit", int, 1)
     )
@@ -109,6 +123,7 @@ class Settings:
         metadata=_of("memory this process may use, GB (0: its cgroup's limit, if any)", float, 0),
     )
     admin_key: str = field(default="", repr=False)
+    api_key: str = field(default="", repr=False)
 
     @property
     def served_name(self) -> str:
@@ -130,10 +145,14 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
             raw = environment.get(source)
         if raw is not None:
             values[item.name] = _value(item.metadata, raw, source)
-    values["admin_key"] = _admin_key(flags["admin_key_file"], environment)
+    for kind in ("admin", "api"):
+        values[f"{kind}_key"] = _key(kind, flags[f"{kind}_key_file"], environment)
     settings = Settings(**values)
     if settings.ssd_critical_gb > settings.ssd_low_gb:
         msg = "--ssd-critical-gb must not exceed --ssd-low-gb"
+        raise SettingsError(msg)
+    if settings.overload_status not in (429, 503):
+        msg = f"--overload-status: {settings.overload_status} must be 429 or 503"
         raise SettingsError(msg)
     return settings
 
@@ -153,18 +172,19 @@ def _value(metadata: Mapping[str, Any], raw: str, source: str) -> object:
     return cast("object", value)
 
 
-def _admin_key(flag: str | None, environment: Mapping[str, str]) -> str:
-    key = environment.get("INFERENCE_ADMIN_KEY", "").strip()
-    path = flag or environment.get("INFERENCE_ADMIN_KEY_FILE")
+def _key(kind: str, flag: str | None, environment: Mapping[str, str]) -> str:
+    variable = f"INFERENCE_{kind.upper()}_KEY"
+    key = environment.get(variable, "").strip()
+    path = flag or environment.get(f"{variable}_FILE")
     if key or not path:
         return key
     try:
         key = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        msg = f"admin key file {path}: {error}"
+        msg = f"{kind} key file {path}: {error}"
         raise SettingsError(msg) from error
     if not key:
-        msg = f"admin key file {path} is empty"
+        msg = f"{kind} key file {path} is empty"
         raise SettingsError(msg)
     return key
 
@@ -177,9 +197,9 @@ def _parser() -> argparse.ArgumentParser:
         default = "" if item.default in (None, "", MISSING) else f" (default {item.default})"
         text = (str(item.metadata["help"]) + default).replace("%", "%%")
         parser.add_argument("--" + item.name.replace("_", "-"), metavar="V", help=text)
-    parser.add_argument(
-        "--admin-key-file", metavar="V", help="file with the admin key (else INFERENCE_ADMIN_KEY)"
-    )
+    for kind in ("admin", "api"):
+        text = f"file with the {kind} key (else INFERENCE_{kind.upper()}_KEY)"
+        parser.add_argument(f"--{kind}-key-file", metavar="V", help=text)
     return parser
 
 

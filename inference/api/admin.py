@@ -1,4 +1,7 @@
-"""Admin endpoints: breaker, cache, live settings, drain. A key, or loopback where none is set."""
+"""Admin endpoints: breaker, cache, live settings, drain. A key, or loopback where none is set.
+
+The API has a key of its own; neither key opens what the other one guards.
+"""
 
 import asyncio
 import ipaddress
@@ -24,16 +27,33 @@ _SSD_SECONDS = 60.0
 async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nobody passes to these paths without the key; without a key only this machine does."""
     if not _is_admin(request):
-        return await handler(request)
+        return await _api(request, handler)
     key = request.app[PARTS].settings.admin_key
     if not key:
         if _is_loopback(request.remote):
             return await handler(request)
         text = "admin endpoints are closed to other machines: set INFERENCE_ADMIN_KEY"
         return web.json_response(body(text, kind="permission_error"), status=403)
-    if secrets.compare_digest(_given_key(request).encode(errors="replace"), key.encode()):
+    given = _given_key(request, "X-Admin-Key").encode(errors="replace")
+    if secrets.compare_digest(given, key.encode()):
         return await handler(request)
     text = "wrong or missing admin key: send Authorization: Bearer <key>, or X-Admin-Key: <key>"
+    return _unauthorized(text)
+
+
+async def _api(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """/v1 needs the API key where one is set; probes and metrics never do."""
+    key = request.app[PARTS].settings.api_key
+    if not key or not request.path.startswith("/v1"):
+        return await handler(request)
+    given = _given_key(request, "X-API-Key").encode(errors="replace")
+    if secrets.compare_digest(given, key.encode()):
+        return await handler(request)
+    text = "wrong or missing API key: send Authorization: Bearer <key>, or X-API-Key: <key>"
+    return _unauthorized(text)
+
+
+def _unauthorized(text: str) -> web.Response:
     return web.json_response(
         body(text, kind="authentication_error", code="invalid_api_key"),
         status=401,
@@ -47,10 +67,10 @@ def _is_admin(request: web.Request) -> bool:
     return request.path.startswith("/admin") or changes_models
 
 
-def _given_key(request: web.Request) -> str:
+def _given_key(request: web.Request, header: str) -> str:
     """Kubernetes' pod proxy keeps the Authorization header for itself: so there are two places."""
-    if "X-Admin-Key" in request.headers:
-        return request.headers["X-Admin-Key"]
+    if header in request.headers:
+        return request.headers[header]
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key if scheme == "Bearer" else ""
 

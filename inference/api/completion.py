@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from inference.admission import RejectedError
+from inference.admission import Claim, DeadlineError, RejectedError
+from inference.api.claim import claim_of
 from inference.api.error import BadRequestError, LoadingError, body, count, json_body
 from inference.api.schema import Body, ChatBody, CompletionBody, parse
 from inference.api.shape import ChatShape, CompletionShape, Shape
@@ -25,6 +26,7 @@ routes = web.RouteTableDef()
 
 T = TypeVar("T")
 _LONG = 16_384
+_LATE = "the request's time was over before its answer was complete"
 _ABSENT = {
     State.LOADING: "the model is loading",
     State.REFUSED: "the model did not pass its integrity check",
@@ -63,7 +65,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
         shape = ChatShape(model=serving.name)
         limit = asked.max_completion_tokens or asked.max_tokens
         if limit is None:
-            limit = max(1, min(parts.settings.default_max_tokens, serving.context - len(tokens)))
+            limit = max(1, min(parts.settings.default_max_tokens, serving.budget - len(tokens)))
         order = _order(serving, asked, tokens, limit, shape.id)
         return await _serve(request, parts, serving, order, asked, shape)
 
@@ -95,10 +97,10 @@ def _order(serving: Serving, asked: Body, tokens: list[int], limit: int, name: s
     if max(tokens) >= serving.vocabulary or min(tokens) < 0:
         msg = f"token ids must lie from 0 to {serving.vocabulary - 1}"
         raise BadRequestError(msg, param="prompt")
-    if len(tokens) + limit > serving.context:
+    if len(tokens) + limit > serving.budget:
         msg = (
             f"prompt of {len(tokens)} tokens and {limit} tokens to generate exceed the "
-            f"context of {serving.context}"
+            f"{'context' if serving.budget == serving.context else 'budget'} of {serving.budget}"
         )
         raise BadRequestError(msg, param="max_tokens", code="context_length_exceeded")
     return Order(
@@ -119,19 +121,24 @@ async def _serve(
     shape: Shape,
 ) -> web.StreamResponse:
     """Wait for a place, generate, and hold the place until the last byte is out."""
-    answer = _Answer(request, parts, serving, order, shape)
+    longest = parts.settings.request_timeout
+    claim = claim_of(request, asked.priority, longest=longest)
+    answer = _Answer(request, parts, serving, order, shape, claim)
     status = "error"
     try:
-        async with parts.admission.admitted():
+        async with parts.admission.admitted(claim):
             answer.admitted()
             if asked.stream:
                 response = await answer.stream(with_usage=asked.wants_usage())
             else:
                 response = await answer.whole()
-            status = "error" if answer.failed else "success"
+            status = answer.failed or "success"
             return response
     except RejectedError:
         status = "rejected"
+        raise
+    except DeadlineError:
+        status = "expired"
         raise
     except (asyncio.CancelledError, ConnectionResetError):
         status = "cancelled"
@@ -144,17 +151,19 @@ class _Answer:
     """Writes one response."""
 
     def __init__(
-        self, request: web.Request, parts: Parts, serving: Serving, order: Order, shape: Shape
-    ) -> None:
+        self, request: web.Request, parts: Parts, serving: Serving, order: Order, shape: Shape,
+        claim: Claim,
+    ) -> None:  # fmt: skip
         self._request = request
         self._metrics = parts.metrics
         self._serving = serving
         self._order = order
         self._shape = shape
+        self._deadline = claim.deadline
         self._arrived = time.monotonic()
         self._waited: float | None = None
         self._tokens = 0
-        self.failed = False
+        self.failed = ""
 
     def admitted(self) -> None:
         """The wait is over."""
@@ -188,11 +197,17 @@ class _Answer:
         """Everything at once."""
         text: list[str] = []
         finish = Finish.STOP
-        async with aclosing(self._serving.generator.run(self._order)) as pieces:
-            async for piece in pieces:
-                self._take(piece)
-                text.append(piece.text)
-                finish = piece.finish or finish
+        try:
+            async with (
+                asyncio.timeout_at(self._deadline),
+                aclosing(self._serving.generator.run(self._order)) as pieces,
+            ):
+                async for piece in pieces:
+                    self._take(piece)
+                    text.append(piece.text)
+                    finish = piece.finish or finish
+        except TimeoutError:
+            raise DeadlineError(_LATE) from None
         content = self._shape.whole("".join(text), finish, self._usage())
         response = web.json_response(content)
         await response.prepare(self._request)
@@ -206,7 +221,10 @@ class _Answer:
         await response.prepare(self._request)
         first = True
         try:
-            async with aclosing(self._serving.generator.run(self._order)) as pieces:
+            async with (
+                asyncio.timeout_at(self._deadline),
+                aclosing(self._serving.generator.run(self._order)) as pieces,
+            ):
                 async for piece in pieces:
                     self._take(piece)
                     if piece.text or piece.finish or first:
@@ -215,9 +233,12 @@ class _Answer:
                         )
                         first = False
         except GenerationError as error:
-            self.failed = True
+            self.failed = "error"
             count(self._request, error)
             await _send(response, body(str(error), kind="server_error", code="engine_error"))
+        except TimeoutError:
+            self.failed = "expired"
+            await _send(response, body(_LATE, kind="timeout", code="deadline_exceeded"))
         if with_usage:
             await _send(response, self._shape.ending(self._usage()))
         await response.write(b"data: [DONE]\n\n")

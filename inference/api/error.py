@@ -6,7 +6,7 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from inference.admission import DrainingError, RejectedError
+from inference.admission import DeadlineError, DrainingError, RejectedError
 from inference.generation import GenerationError
 from inference.metrics import category_of
 from inference.parts import PARTS
@@ -50,10 +50,13 @@ def answer(error: Exception) -> web.Response | None:
             status, headers = 503, {"Retry-After": str(error.retry_after)}
         case RejectedError():
             content = body(str(error), kind="overloaded", code="overloaded")
-            status, headers = 429, {"Retry-After": str(error.retry_after)}
+            status, headers = error.status, {"Retry-After": str(error.retry_after)}
         case LoadingError():
             content = body(str(error), kind="unavailable", code="model_not_loaded")
             status, headers = 503, {"Retry-After": "5"}
+        case DeadlineError():
+            content = body(str(error), kind="timeout", code="deadline_exceeded")
+            status = 504
         case GenerationError():
             content = body(str(error), kind="server_error", code="engine_error")
         case web.HTTPException():

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inference.api.error import BadRequestError
 from inference.sequence import Sampling
 
+PriorityWord = Literal["high", "normal", "low"]
+
 T = TypeVar("T", bound=BaseModel)
 Stops = str | list[str] | None
 # What pydantic says when a field that has one neutral value was given another.
@@ -40,6 +42,7 @@ class Body(BaseModel):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] | PriorityWord | None = None
     n: Literal[1] | None = None
     presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
     frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from inference.admission import Admission, DrainingError, RejectedError
+from inference.admission import Admission, Claim, DeadlineError, DrainingError, RejectedError
 
 
 class Gate:
@@ -15,9 +15,9 @@ class Gate:
         self.inside: list[str] = []
         self.exits: dict[str, asyncio.Event] = {}
 
-    async def visit(self, name: str) -> None:
+    async def visit(self, name: str, claim: Claim | None = None) -> None:
         self.exits[name] = asyncio.Event()
-        async with self.admission.admitted():
+        async with self.admission.admitted(claim or Claim()):
             self.inside.append(name)
             await self.exits[name].wait()
 
@@ -130,3 +130,80 @@ async def test_draining_refuses_new_requests_and_waits_for_the_old() -> None:
         gate.exits["b"].set()
         assert await gate.admission.drained(1)
     assert gate.inside == ["a", "b"]
+
+
+async def _queue(
+    gate: Gate, group: asyncio.TaskGroup, arrivals: list[tuple[str, int]]
+) -> dict[str, asyncio.Task[None]]:
+    tasks: dict[str, asyncio.Task[None]] = {}
+    for name, priority in arrivals:
+        tasks[name] = group.create_task(gate.visit(name, Claim(priority=priority)))
+        await _settle()
+    return tasks
+
+
+async def _leave_one_by_one(gate: Gate) -> None:
+    while len(gate.inside) < len(gate.exits):
+        gate.exits[gate.inside[-1]].set()
+        await _settle()
+    gate.exits[gate.inside[-1]].set()
+
+
+async def test_who_has_priority_is_served_first_and_equals_by_arrival() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=9))
+    async with asyncio.TaskGroup() as group:
+        await _queue(gate, group, [("a", 0), ("low", 10), ("b", 0), ("c", 0), ("high", -10)])
+        await _leave_one_by_one(gate)
+    assert gate.inside == ["a", "high", "b", "c", "low"]
+
+
+async def test_who_has_waited_long_enough_goes_before_newer_priority() -> None:
+    now = 0.0
+    gate = Gate(Admission(limit=lambda: 1, max_queued=9, age_seconds=2.0, clock=lambda: now))
+    async with asyncio.TaskGroup() as group:
+        await _queue(gate, group, [("a", 0), ("low", 10)])
+        now = 19.0  # ten points are worth twenty seconds
+        await _queue(gate, group, [("b", 0)])
+        now = 21.0
+        await _queue(gate, group, [("c", 0)])
+        await _leave_one_by_one(gate)
+    assert gate.inside == ["a", "b", "low", "c"]
+
+
+async def test_a_full_queue_turns_away_the_least_of_those_who_wait_for_a_higher_one() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=2, overload_status=503))
+    refused: list[RejectedError] = []
+
+    async def visit(name: str, priority: int) -> None:
+        try:
+            await gate.visit(name, Claim(priority=priority))
+        except RejectedError as error:
+            refused.append(error)
+            del gate.exits[name]
+
+    async with asyncio.TaskGroup() as group:
+        for name, priority in (("a", 0), ("low1", 10), ("low2", 10), ("high", -10)):
+            group.create_task(visit(name, priority))
+            await _settle()
+        assert set(gate.exits) == {"a", "low1", "high"}
+        assert [error.status for error in refused] == [503]
+        with pytest.raises(RejectedError):
+            await gate.visit("low3", Claim(priority=10))
+        del gate.exits["low3"]
+        assert gate.admission.rejected == 2
+        await _leave_one_by_one(gate)
+    assert gate.inside == ["a", "high", "low1"]
+    assert (gate.admission.active, gate.admission.queued) == (0, 0)
+
+
+async def test_who_runs_out_of_time_while_waiting_leaves_the_queue() -> None:
+    gate = Gate(Admission(limit=lambda: 1, max_queued=2))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a"))
+        await _settle()
+        soon = asyncio.get_running_loop().time() + 0.01
+        with pytest.raises(DeadlineError):
+            await gate.visit("b", Claim(deadline=soon))
+        assert (gate.admission.active, gate.admission.queued) == (1, 0)
+        gate.exits["a"].set()
+    assert gate.admission.active == 0
