@@ -1,6 +1,7 @@
 """Ask the read-only checks, side by side, each with a deadline. A check that fails is a finding."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,6 +15,8 @@ from healer.model.playbook import CheckSpec
 from healer.model.service import Service, Target
 from healer.playbook.render import bind
 from healer.playbook.scope import Scope
+
+_log = logging.getLogger(__name__)
 
 PATIENCE = timedelta(seconds=20)
 """How long one check may take: long enough for a slow query, short enough not to stall a cure."""
@@ -58,6 +61,9 @@ async def _look_once(
         return _unknown(spec, f"{spec.check} did not answer within {PATIENCE.seconds} s")
     except (TemporaryError, PermanentError) as error:
         return _unknown(spec, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with a check, it is neither yes nor no
+        _log.exception("check %s failed", spec.check)
+        return _unknown(spec, f"{type(error).__name__}: {error}")
 
 
 def _unknown(spec: CheckSpec, reason: str) -> Finding:

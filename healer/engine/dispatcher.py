@@ -17,6 +17,7 @@ from healer.engine.journal import Journal
 from healer.engine.outbox import Outbox
 from healer.engine.reception import Reception
 from healer.engine.remediation import Remediation
+from healer.errors import TimelineError
 from healer.kit.clock import Clock
 from healer.kit.duration import format_duration
 from healer.kit.task import Crew
@@ -130,8 +131,21 @@ class Dispatcher:
     async def _work(self, incident_id: IncidentId) -> None:
         try:
             await self._remediation.advance(incident_id)
+        except TimelineError:
+            raise  # nothing can be recorded, so nothing can be said either
+        except Exception as error:
+            await self._call_for_help(incident_id, error)
+            raise  # to be logged, and tried again
         finally:
             self._arm(incident_id)
+
+    async def _call_for_help(self, incident_id: IncidentId, error: Exception) -> None:
+        """A fault of our own must not leave an alert to nobody."""
+        incident = self._journal.get(incident_id)
+        playbook = self._catalog.playbook_of(incident) if incident else None
+        reason = f"a fault in healer itself: {type(error).__name__}: {error}"
+        escalated = Escalated(reason=reason, to=playbook.escalate.to if playbook else ())
+        await self._journal.record(incident_id, escalated, unless=_is_out_of_hands)
 
     async def _toll(self, incident_id: IncidentId) -> None:
         """Deadlines do not wait for a step or a verification that is under way."""
@@ -147,12 +161,13 @@ class Dispatcher:
     async def _rang(self, incident: Incident, playbook: Playbook, alarm: Alarm) -> None:
         match alarm:
             case Alarm.UPDATE:
-                await self._journal.record(incident.id, AlarmRang(alarm=alarm))
+                await self._journal.record(incident.id, AlarmRang(alarm=alarm), unless=_is_closed)
             case Alarm.ESCALATE:
                 at_most = playbook.escalate.after or timedelta()
                 reason = f"not healed after {format_duration(at_most)}"
                 escalated = Escalated(reason=reason, to=playbook.escalate.to)
-                await self._journal.record(incident.id, AlarmRang(alarm=alarm), escalated)
+                rang = AlarmRang(alarm=alarm)
+                await self._journal.record(incident.id, rang, escalated, unless=_is_settled)
             case Alarm.WATCH:
                 return  # the walk itself looks whether the watch is over
 
@@ -175,7 +190,9 @@ class Dispatcher:
                 for alarm, at in self._alarms(incident, playbook)
                 if alarm is not Alarm.WATCH or at > now  # the walk looks at that one itself
             ]
-        if (hold := self._holds.get(incident_id)) and incident and incident.closed is None:
+        if incident is None or incident.closed:
+            self._holds.pop(incident_id, None)
+        elif hold := self._holds.get(incident_id):
             moments.append(hold)
         self._timer.set(incident_id, min(moments, default=None))
 
@@ -196,3 +213,16 @@ class Dispatcher:
         while True:
             await self._clock.sleep(timedelta(minutes=10))
             self._journal.forget_old()
+
+
+def _is_closed(incident: Incident) -> bool:
+    return incident.closed is not None
+
+
+def _is_out_of_hands(incident: Incident) -> bool:
+    return incident.closed is not None or incident.escalated is not None
+
+
+def _is_settled(incident: Incident) -> bool:
+    """Healed, closed or escalated while the deadline rang."""
+    return incident.healed is not None or _is_out_of_hands(incident)

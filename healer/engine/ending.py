@@ -64,8 +64,12 @@ class Ender:
     async def escalate(self, case: Case, reason: str) -> bool:
         """Call a human. Healer acts no more on this incident."""
         self.let_go(case.incident)
-        escalated = Escalated(reason=reason, to=case.playbook.escalate.to)
-        await self._tools.journal.record(case.incident.id, escalated)
+        escalated, before = Escalated(reason=reason, to=case.playbook.escalate.to), case.incident
+        await self._tools.journal.record(
+            before.id,
+            escalated,
+            unless=lambda now: bool(now.closed) or now.escalated != before.escalated,
+        )
         return True
 
     async def give_up(self, incident: Incident, reason: str) -> bool:

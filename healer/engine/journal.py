@@ -112,13 +112,18 @@ class Journal:
                 raise ConflictError(f"{incident.id} is at {moved}, not at {incident.seq}")
             return (await self._append([(incident.id, events)]))[incident.id]
 
-    async def record(self, incident: IncidentId, *events: Event) -> Incident:
-        """Append facts, whatever else has happened meanwhile."""
+    async def record(
+        self,
+        incident: IncidentId,
+        *events: Event,
+        unless: Callable[[Incident], bool] = lambda _: False,
+    ) -> Incident:
+        """Append facts, whatever else has happened meanwhile, `unless` they are no news by now."""
         async with self._lock(incident):
             try:
-                return (await self._append([(incident, events)]))[incident]
+                return await self._record(incident, events, unless)
             except ConflictError:  # memory was behind the disk; it has been read anew
-                return (await self._append([(incident, events)]))[incident]
+                return await self._record(incident, events, unless)
 
     @asynccontextmanager
     async def holding(self, incidents: Sequence[IncidentId]) -> AsyncGenerator[None]:
@@ -154,6 +159,14 @@ class Journal:
                 self._locks.pop(incident.id, None)
                 self._changed.pop(incident.id, None)
                 self._moved.pop(incident.id, None)
+
+    async def _record(
+        self, incident: IncidentId, events: Sequence[Event], unless: Callable[[Incident], bool]
+    ) -> Incident:
+        known = self._known.get(incident)
+        if known is not None and unless(known):
+            return known
+        return (await self._append([(incident, events)]))[incident]
 
     async def _append(
         self, lines: Sequence[tuple[IncidentId, Sequence[Event]]]

@@ -19,6 +19,9 @@ PATIENCE = timedelta(seconds=10)
 AGAIN = timedelta(seconds=15)
 """When to ask again after a HOLD that names no time."""
 
+SOONEST = timedelta(seconds=1)
+"""However wrong the moment is that a guard names, asking again never becomes a spin."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ def ask_again_at(judged: Judged, now: datetime) -> datetime:
     """When a run that is held may be judged anew: when the last of its holds is over."""
     return max(
         (
-            verdict.until or now + AGAIN
+            max(verdict.until or now + AGAIN, now + SOONEST)
             for verdict in judged.verdicts
             if verdict.decision is Decision.HOLD
         ),

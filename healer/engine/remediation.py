@@ -12,7 +12,7 @@ from healer.engine.case import Case, Tools
 from healer.engine.choice import cannot_decide, choose
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
-from healer.engine.treatment import Treatment
+from healer.engine.treatment import Treatment, gave_up_looking, was_blind
 from healer.errors import ConflictError
 from healer.model.event import (
     Closed,
@@ -78,12 +78,12 @@ class Remediation:
         table: tuple[tuple[bool, Stage], ...] = (
             (run.in_flight is not None, treatment.settle),
             (undoing or (failed and not incident.escalated), treatment.after_failure),
-            (acted_out, treatment.verify),
+            (acted_out and not gave_up_looking(incident), treatment.verify),
             (self._to_put_back(case), treatment.put_back),
             (incident.healed is not None, self._ender.watched),
             (bool(incident.escalated or incident.denied), self._ender.left_to_people),
             (not incident.firing and not run.acted, self._ender.gone),
-            (run.findings is None or _was_blind(incident), self._diagnose),
+            (run.findings is None or was_blind(incident), self._diagnose),
             (run.chosen is None, self._choose),
             (case.next_step is None or case.mode is Mode.OBSERVE, self._ender.rehearsed),
             (not _allowed(incident), treatment.judge_run),
@@ -144,7 +144,7 @@ class Remediation:
         unseen = _unseen(findings)
         before = _unseen(case.incident.run.findings or ())
         if (
-            unseen and unseen == before and _was_blind(case.incident)
+            unseen and unseen == before and was_blind(case.incident)
         ):  # said once already; the timeline is not a heartbeat
             self._tools.wake_at(case.incident.id, self._treatment.again())
             return False
@@ -181,12 +181,6 @@ def _allowed(incident: Incident) -> bool:
     if judged is None:
         return False
     return judged.step is not None or judged.decision is Decision.ALLOW
-
-
-def _was_blind(incident: Incident) -> bool:
-    """Is it held because something could not be seen?"""
-    judged = incident.run.judged
-    return judged is not None and any(one.guard == "evidence" for one in judged.verdicts)
 
 
 def _unseen(findings: tuple[Finding, ...]) -> frozenset[str]:

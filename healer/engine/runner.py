@@ -160,9 +160,14 @@ class Runner:
         """What came of it? Unknown and disruptive is never tried again; harmless may be."""
         try:
             outcome = await self._settle_patiently(task, ctx)
-        except HealerError as error:
+        except TimelineError:
+            raise  # that the record fails says nothing about the world
+        except Exception as error:  # noqa: BLE001 - a fault in asking leaves it unknown as well
             outcome = None
-            why = f"{why}; and the world does not tell what came of it: {error}"
+            what = (
+                str(error) if isinstance(error, HealerError) else f"{type(error).__name__}: {error}"
+            )
+            why = f"{why}; and the world does not tell what came of it: {what}"
         if outcome is not None:
             summary = f"{outcome.summary}; asked of the world, for {why}"
             return outcome if why == STOPPED else replace(outcome, summary=summary)

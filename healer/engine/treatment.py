@@ -69,7 +69,8 @@ class Treatment:
             return True
         step = case.find_step(started.undoes or started.step)
         if step is None:
-            return await self._ender.escalate(case, f"step {started.step} is in no playbook here")
+            await self._ender.escalate(case, f"step {started.step} is in no playbook here")
+            return False
         self._tools.claims.take(case.key.target, case.incident.id)
         incident = await self._runner.settle(step, started, case.incident, case.patient)
         if started.undoes is not None:
@@ -83,8 +84,8 @@ class Treatment:
             patient=case.patient,
             catalog=self._tools.catalog,
             clock=self._tools.clock,
-            wanted=lambda: self._is_open(case),
-            blind=_is_blind(case.incident),
+            wanted=lambda: self._is_wanted(case),
+            blind=was_blind(case.incident),
         )
         if seen is None:
             return True
@@ -159,9 +160,9 @@ class Treatment:
         judged = Judged(step=name, decision=Decision.HOLD, verdicts=(verdict,))
         return await self._obey(case, judged)
 
-    def _is_open(self, case: Case) -> bool:
+    def _is_wanted(self, case: Case) -> bool:
         incident = self._tools.journal.get(case.incident.id)
-        return incident is not None and incident.closed is None
+        return incident is not None and not incident.closed and not gave_up_looking(incident)
 
     def again(self) -> datetime:
         """When to look again after a hold that names no time."""
@@ -215,7 +216,7 @@ class Treatment:
 
     async def _failed(self, incident: Incident, reason: str) -> bool:
         verified = Verified(moment=Moment.AFTER, healed=False, reason=reason)
-        await self._tools.journal.record(incident.id, verified)
+        await self._tools.journal.record(incident.id, verified, unless=lambda now: bool(now.closed))
         return True
 
 
@@ -227,10 +228,15 @@ def _hopeless(incident: Incident) -> bool:
     return last.result is Result.ABANDONED or bool(last.evidence.get("final"))
 
 
-def _is_blind(incident: Incident) -> bool:
-    """Has it been said that what healer needs to see cannot be seen?"""
+def was_blind(incident: Incident) -> bool:
+    """Is it held because something that healer needs to see cannot be seen?"""
     judged = incident.run.judged
     return judged is not None and any(one.guard == "evidence" for one in judged.verdicts)
+
+
+def gave_up_looking(incident: Incident) -> bool:
+    """Nobody waits for a verification that cannot see once people have taken over."""
+    return incident.escalated is not None and was_blind(incident)
 
 
 def _said_already(before: Judged | None, now: Judged) -> bool:

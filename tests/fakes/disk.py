@@ -43,8 +43,16 @@ class Disk:
     silent: bool = False
     """Whether it refuses to tell, after a crash, what came of a step."""
 
+    faults: dict[str, Exception] = field(default_factory=dict[str, Exception])
+    """What nobody foresaw, by where it is raised: look, prepare or settle."""
+
+    def stumble(self, where: str) -> None:
+        if fault := self.faults.get(where):
+            raise fault
+
     def look(self) -> float:
         self.looks += 1
+        self.stumble("look")
         if self.away:
             self.away -= 1
             raise TemporaryError("the disk does not answer")
@@ -86,6 +94,7 @@ class FreeAction:
         return ()
 
     async def prepare(self, params: FreeParams, ctx: StepContext) -> FreeParams:
+        self._disk.stumble("prepare")
         self._disk.prepared.append(bool(params.key))
         return params.model_copy(update={"key": params.key or ctx.key})
 
@@ -99,6 +108,7 @@ class FreeAction:
         return Outcome(result=Result.SUCCEEDED, summary="freed", evidence={"free": self._disk.free})
 
     async def settle(self, params: FreeParams, ctx: StepContext) -> Outcome | None:
+        self._disk.stumble("settle")
         if self._disk.silent:
             return None
         if params.key in self._disk.effects:
