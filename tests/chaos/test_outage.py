@@ -86,8 +86,18 @@ async def last(timeline: WatchedTimeline, outage: Outage) -> None:
     if outage.server in CHANNELS:
         async with asyncio.timeout(60):
             await timeline.until(Verified, lambda event: was_healed([event]))
-    else:
-        await asyncio.sleep(LASTS)
+        return
+    await asyncio.sleep(LASTS)
+    if outage.server == "prometheus":  # every walk needs it, so every outage is noticed in the end
+        async with asyncio.timeout(60):
+            await timeline.until(Judged, names_prometheus)
+
+
+def names_prometheus(event: Event) -> bool:
+    """Does a hold say that Prometheus is missing?"""
+    if not isinstance(event, Judged) or event.decision is not Decision.HOLD:
+        return False
+    return any("Prometheus" in verdict.reason for verdict in event.verdicts)
 
 
 async def run_all(folder: Path, drill: Drill, server: str) -> Mapping[Outage, Course]:

@@ -18,6 +18,6 @@ async def stub() -> AsyncIterator[Stub]:
 @pytest.fixture
 async def kubernetes(stub: Stub, tmp_path: Path) -> AsyncIterator[Kubernetes]:
     file = write_kubeconfig(tmp_path / "kubeconfig", server=stub.url)
-    cluster = await connect(file, timeout=timedelta(seconds=0.5))
+    cluster = await connect(file, timeout=timedelta(seconds=3))
     yield cluster
     await cluster.close()

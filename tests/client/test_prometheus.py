@@ -19,7 +19,7 @@ RANGE = "/api/v1/query_range"
 
 @pytest.fixture
 async def prometheus(stub: Stub) -> AsyncIterator[Prometheus]:
-    client = Prometheus(stub.url, timeout=timedelta(seconds=0.5), threads=2)
+    client = Prometheus(stub.url, timeout=timedelta(seconds=3), threads=2)
     yield client
     await client.close()
 
