@@ -16,6 +16,7 @@ from contextlib import (
 from datetime import timedelta
 
 from healer.errors import ConflictError, TimelineError, UnavailableError
+from healer.guard.contract import MEMORY
 from healer.kit.clock import Clock
 from healer.model.event import (
     CONTROL,
@@ -48,7 +49,7 @@ class Journal:
         timeline: Timeline,
         clock: Clock,
         observers: Sequence[Observer] = (),
-        memory: timedelta = timedelta(days=1),
+        memory: timedelta = MEMORY,
         stopwatch: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._timeline = timeline

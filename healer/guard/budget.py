@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from healer.guard.contract import Plan
+from healer.guard.contract import MEMORY, Plan
 from healer.kit.duration import Duration
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Verdict
@@ -18,7 +18,7 @@ class BudgetParams(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: int = Field(default=3, ge=1)
-    window: Duration = timedelta(hours=1)
+    window: Duration = Field(default=timedelta(hours=1), le=MEMORY)
     fleet_share: float = Field(default=0.34, gt=0, le=1)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -15,6 +15,10 @@ from healer.model.playbook import Playbook, Step
 from healer.model.service import Service, Target
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
+
+MEMORY = timedelta(days=1)
+"""How long what was done is remembered at least. A guard must not look back beyond: it would see
+an empty past, and allow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from healer.guard.contract import Plan
+from healer.guard.contract import MEMORY, Plan
 from healer.kit.duration import Duration
 from healer.model.outcome import Decision, Verdict
 
@@ -14,7 +14,7 @@ class CooldownParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    after: Duration = timedelta(minutes=5)
+    after: Duration = Field(default=timedelta(minutes=5), le=MEMORY)
 
 
 class CooldownGuard:
