@@ -195,3 +195,51 @@ def test_wrong_usage_is_exit_code_2() -> None:
         assert done.returncode == 2
         assert done.stderr
         assert not done.stdout
+
+
+def test_weights_cut_short_under_a_serving_process_do_not_kill_it_and_are_told(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(model_dir, tmp_path / "models" / "tiny"))
+    arguments = ["--model", str(model), "--integrity-seconds", "0.1"]
+    with _process(arguments, prefix=[]) as process:
+        process.ready()
+        order = {"prompt": "The disk is full", "max_tokens": 8, "temperature": 0}
+        before = process.call("/v1/completions", order)["choices"]
+        for path in model.glob("*.safetensors"):
+            os.truncate(path, 4096)
+        # With mapped weights the next step would be a SIGBUS.
+        assert process.call("/v1/completions", order)["choices"] == before
+        told = process.wait_for("model_integrity_check_failed")
+        assert (told["level"], told["reason"]) == ("CRITICAL", "size")
+        metrics = process.call("/metrics")
+        assert _metric(metrics, 'health_check_status{component="model_integrity"}') == 3
+        assert process.end() == 0
+
+
+def test_a_damaged_model_keeps_the_process_up_unready_and_a_restore_makes_it_ready(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(model_dir, tmp_path / "models" / "tiny"))
+    path = next(model.glob("*.safetensors"))
+    data = bytearray(path.read_bytes())
+    data[-1000] ^= 1
+    path.write_bytes(data)
+    arguments = ["--model", str(model), "--integrity-seconds", "0.1"]
+    with _process(arguments, prefix=[]) as process:
+        process.port = process.wait_for("listening")["port"]
+        told = process.wait_for("model_integrity_check_failed")
+        assert told["msg"].startswith(f"Checksum mismatch: {path.name}")
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            process.call("/health/startup")
+        metrics = process.call("/metrics")
+        assert _metric(metrics, 'health_check_status{component="model"}') == 3
+        done = subprocess.run(
+            [sys.executable, "-m", "inference", "restore", str(model), "--from", str(model_dir)],
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT, check=True, capture_output=True,
+            text=True,
+        )  # fmt: skip
+        assert f"restored: {path.name}" in done.stdout
+        process.wait_for("ready")
+        assert process.call("/health/readiness")["status"] == "ready"
+        assert process.end() == 0

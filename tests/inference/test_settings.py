@@ -20,6 +20,8 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default() -> None:
         (["--max-num-seqs", "many"], {}, "--max-num-seqs: 'many'"),
         (["--max-num-seqs", "0"], {}, "at least 1"),
         ([], {"INFERENCE_STEP_FLOOR": "nan"}, "INFERENCE_STEP_FLOOR"),
+        (["--overload-status", "500"], {}, "--overload-status: 500 must be 429 or 503"),
+        (["--api-key-file", "/nowhere/key"], {}, "api key file /nowhere/key"),
         (["--ssd-low-gb", "1", "--ssd-critical-gb", "2"], {}, "--ssd-critical-gb"),
     ],
 )
@@ -43,3 +45,11 @@ def test_an_empty_admin_key_file_is_refused_for_it_would_open_the_door(tmp_path:
     path.write_text("\n")
     with pytest.raises(SettingsError, match="empty"):
         load(["--admin-key-file", str(path)], {})
+
+
+def test_the_api_key_is_a_key_of_its_own_and_is_not_shown(tmp_path: Path) -> None:
+    found = load([], {"INFERENCE_API_KEY": "ap1", "INFERENCE_ADMIN_KEY": "adm"})
+    assert (found.api_key, found.admin_key) == ("ap1", "adm")
+    assert "ap1" not in repr(found)
+    (tmp_path / "key").write_text("ap2")
+    assert load([], {"INFERENCE_API_KEY_FILE": str(tmp_path / "key")}).api_key == "ap2"
