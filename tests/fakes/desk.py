@@ -25,7 +25,7 @@ from healer.model.event import (
 from healer.model.incident import Incident, IncidentState, fold
 from healer.model.outcome import Decision, Verdict
 from healer.model.page import Page
-from healer.model.receipt import Receipt
+from healer.model.receipt import Receipt, receipt_of
 from healer.model.service import Target
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -62,7 +62,7 @@ class FakeDesk:
         for group in groups:
             for alert in group.alerts:
                 counted[await self._take(group, alert)] += 1
-        return Receipt(**counted)
+        return receipt_of({("", outcome): count for outcome, count in counted.items()})
 
     async def approve(self, incident: IncidentId, *, by: str) -> None:
         self._check()
