@@ -60,6 +60,7 @@ def test_a_bomb_gives_no_more_than_asked_for() -> None:
         (gzip.compress(b"x") * 2, "something follows"),
         (b"\x1f\x8bnonsense", "cannot be unpacked"),
     ],
+    ids=["cut off", "empty", "two after another", "nonsense"],  # a packed body holds the time
 )
 def test_what_is_not_packed_rightly_is_refused(content: bytes, words: str) -> None:
     unpacker = Unpacker("gzip")
