@@ -4,6 +4,7 @@ The server behind it stays as it is, so what it holds is what really arrived.
 """
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ class Gate:
     _session: aiohttp.ClientSession | None = None
     _runner: web.AppRunner | None = None
     _port: int = 0
+    _held: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -68,6 +70,7 @@ class Gate:
         self._mended.clear()
         if trouble is Trouble.REFUSED:
             await self.close()
+            self._held = _bound(self._port)  # refuses as well, and nobody else takes the port
 
     async def mend(self) -> None:
         """In order again."""
@@ -83,9 +86,9 @@ class Gate:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
-        await site.start()
-        self._port = int(self._runner.addresses[0][1])
+        listening, self._held = self._held or _bound(self._port), None
+        self._port = int(listening.getsockname()[1])
+        await web.SockSite(self._runner, listening).start()
 
     async def close(self) -> None:
         """Refuse connections, and drop those that are open."""
@@ -99,6 +102,9 @@ class Gate:
         if self._session is not None:
             await self._session.close()
             self._session = None
+        if self._held is not None:
+            self._held.close()
+            self._held = None
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -157,6 +163,14 @@ async def gate(upstream: str) -> AsyncGenerator[Gate]:
         await made.open()
         stack.push_async_callback(made.close)
         yield made
+
+
+def _bound(port: int) -> socket.socket:
+    """Has the port (0: any), and does not listen yet."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    return made
 
 
 def _kept(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
