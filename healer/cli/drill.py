@@ -1,9 +1,17 @@
 """A drill's report for people: the timeline, what people were told, and how long it took."""
 
+from collections.abc import Sequence
+
 from healer.cli.output import clean, columns
 from healer.cli.timeline import TimelinePrinter, terminal_width
 from healer.lab.drill.report import Report
+from healer.lab.drill.scenario import Ending
 
+_ENDINGS = {
+    Ending.HEALED: "healed, verified",
+    Ending.UNTOUCHED: "left untouched, said why, and people were told",
+    Ending.HANDED_OVER: "tried, not healed, and handed over to a person",
+}
 _WORDS = {
     "detect": "detect  (fault -> alert received)",
     "act": "act     (fault -> first step)",
@@ -62,7 +70,30 @@ def _times(report: Report) -> str:
 
 def _verdict(report: Report) -> str:
     name = report.scenario.name
+    if not report.passed:
+        return f"{name}: NOT as it must be: {'; '.join(map(clean, report.faults))}."
     if report.dry_run:
-        passed = "rehearsed, and nothing was touched" if report.passed else "NOT as it should be"
-        return f"{name}: {passed}."
-    return f"{name}: {'healed, verified' if report.healed else 'NOT HEALED'}."
+        return f"{name}: rehearsed, and nothing was touched."
+    return f"{name}: {_ENDINGS[report.scenario.ending]}."
+
+
+def as_table(reports: Sequence[Report]) -> str:
+    """Many drills, a line each: seconds from the fault on, and what the runbook expects."""
+    head = ("DRILL", "BRANCH", "DETECT", "ACT", "HEAL", "RUNBOOK EXPECTS", "ENDED")
+    return columns(head, [_row(report) for report in reports])
+
+
+def _row(report: Report) -> tuple[str, ...]:
+    times = [_seconds(report.times[name]) for name in ("detect", "act", "heal")]
+    ended = str(report.scenario.ending) if report.passed else f"NO: {'; '.join(report.faults)}"
+    return (
+        report.scenario.name,
+        report.remedy or "-",
+        *times,
+        report.scenario.expected or "-",
+        ended,
+    )
+
+
+def _seconds(took: float | None) -> str:
+    return "-" if took is None else f"{took:.1f} s"

@@ -13,13 +13,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from healer.cli.drill import as_text
+from healer.cli.drill import as_table, as_text
 from healer.cli.output import clean, emit, fields, output_option
 from healer.errors import HealerError, PermanentError
 from healer.lab import background
+from healer.lab.drill.catalog import SCENARIOS
 from healer.lab.drill.report import Report
 from healer.lab.drill.run import drill as run_drill
-from healer.lab.drill.scenario import SCENARIOS, Scenario
+from healer.lab.drill.scenario import Scenario
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.remote import connected
 from healer.lab.site import SITES
@@ -151,10 +152,11 @@ def inject(home: Home, *, fault: str) -> None:
 @output_option
 @planned
 def drill(plan: Plan, *, names: Sequence[str], output: str) -> None:
-    """Break a service, watch it being healed, and say how long it took; NAME may be `all`.
+    """Break a service, watch what healer does, and say how long it took; NAME may be `all`.
 
-    In the running lab, or in one of its own. Exit code 0 only if all of it was verified healed,
-    or with --dry-run, if all was rehearsed and nothing touched.
+    In the running lab, or in one of its own. Exit code 0 only if every drill ended as it must:
+    verified healed, or left untouched where a cure would be wrong, and a person told why. With
+    --dry-run, if all was rehearsed and nothing touched.
     """
     chosen = SCENARIOS if tuple(names) == ("all",) else names
     scenarios = [_scenario(name) for name in chosen]
@@ -163,7 +165,7 @@ def drill(plan: Plan, *, names: Sequence[str], output: str) -> None:
     emit(
         output,
         [report.as_json() for report in reports],
-        lambda: "\n\n".join(as_text(report) for report in reports),
+        lambda: _told(reports),
     )
     sys.exit(0 if all(report.passed for report in reports) else 1)
 
@@ -223,6 +225,14 @@ async def _lab(plan: Plan, *, own: bool) -> AsyncGenerator[State]:
         return
     async with world(plan, say=say) as made:
         yield made.state
+
+
+def _told(reports: Sequence[Report]) -> str:
+    """One drill is told whole; of many a table, and whole those that did not end as they must."""
+    if len(reports) == 1:
+        return as_text(reports[0])
+    failed = [as_text(report) for report in reports if not report.passed]
+    return "\n\n".join([*failed, as_table(reports)])
 
 
 def _run(work: Coroutine[Any, Any, R]) -> R:

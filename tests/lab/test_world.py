@@ -10,7 +10,7 @@ import yaml
 from healer.app.vocabulary import vocabulary
 from healer.errors import PermanentError
 from healer.lab import tempo
-from healer.lab.drill.scenario import SCENARIOS
+from healer.lab.drill.catalog import SCENARIOS
 from healer.lab.drill.untouched import Snapshot, differences, moved
 from healer.lab.load import Flood
 from healer.lab.monitoring import compress

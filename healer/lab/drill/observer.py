@@ -18,9 +18,12 @@ _QUIET = frozenset({"NoticeStarted", "NoticeSent", "Archived"})
 class Observer:
     """Follows the alerts of a service and the incident that healer makes of them."""
 
-    def __init__(self, remote: Remote, *, service: str, since: datetime, say: Say) -> None:
+    def __init__(
+        self, remote: Remote, *, service: str, playbook: str, since: datetime, say: Say
+    ) -> None:
         self._remote = remote
         self._service = service
+        self._playbook = playbook
         self._since = since
         self._say = say
         self._alerts: dict[str, str] = {}
@@ -70,12 +73,20 @@ class Observer:
         self._alerts = seen
 
     async def _find(self) -> None:
-        for incident in reversed(await self._remote.incidents()):
-            opened = datetime.fromisoformat(str(incident["opened_at"]))
-            if incident["service"] == self._service and opened >= self._since:
+        for incident in await self.opened():
+            if incident["playbook"] == self._playbook:
                 self.incident = str(incident["id"])
                 self._say(f"healer: incident {self.incident} is open.")
                 return
+
+    async def opened(self) -> list[Object]:
+        """The incidents of the service that were opened since, the first one first."""
+        return [
+            incident
+            for incident in reversed(await self._remote.incidents())
+            if incident["service"] == self._service
+            and datetime.fromisoformat(str(incident["opened_at"])) >= self._since
+        ]
 
     def _tell(self, entry: Object) -> None:
         event = entry["event"]

@@ -1,12 +1,12 @@
 """What came of a drill: the record of healer, what people were told, and how long it took."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from healer.lab.contract import Object
-from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.scenario import Ending, Scenario
 
 Wanted = Callable[[Object], bool]
 
@@ -24,6 +24,8 @@ class Report:
     dry_run: bool
     factor: float
     """How many times as fast time ran."""
+    incidents: int = 1
+    """How many incidents of the service were opened meanwhile."""
     changes: Sequence[str] = field(default_factory=tuple[str, ...])
     """After a dry run: what is different, and should not be."""
     moved: Sequence[str] = field(default_factory=tuple[str, ...])
@@ -36,11 +38,69 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Healed; or on a dry run rehearsed, and nothing touched."""
-        if not self.dry_run:
-            return self.healed
-        rehearsed = any(_closed(entry) == "rehearsed" for entry in self.entries)
-        return rehearsed and bool(self.steps) and not self.changes
+        """Ended as it must; or on a dry run rehearsed, and nothing touched."""
+        return not self.faults
+
+    @property
+    def faults(self) -> list[str]:
+        """What is not as it must be, a sentence each."""
+        return list(self._rehearsal_faults() if self.dry_run else self._faults())
+
+    @property
+    def remedy(self) -> str:
+        """The branch that was chosen last; '' where none was."""
+        chosen = [one["event"] for one in self.entries if one["event"]["type"] == "Chosen"]
+        return str(chosen[-1]["remedy"]) if chosen else ""
+
+    @property
+    def touched(self) -> list[str]:
+        """Steps that were begun and may have changed something: all but waiting."""
+        started = [one["event"] for one in self.entries if one["event"]["type"] == "StepStarted"]
+        return [str(one["step"]) for one in started if not str(one["action"]).startswith("flow.")]
+
+    def _faults(self) -> Iterator[str]:
+        wanted = self.scenario
+        if self.incidents != wanted.incidents:
+            yield f"{self.incidents} incidents were opened, not {wanted.incidents}"
+        if self.remedy != wanted.remedy:
+            yield f"the branch {self.remedy or 'none'} was chosen, not {wanted.remedy or 'none'}"
+        if self._first(_told) is None:
+            yield "nobody was told"
+        match wanted.ending:
+            case Ending.HEALED:
+                yield from self._not_healed()
+            case Ending.UNTOUCHED:
+                yield from self._not_untouched()
+            case Ending.HANDED_OVER:
+                yield from self._not_handed_over()
+
+    def _not_healed(self) -> Iterator[str]:
+        took, within = self.times["heal"], self.scenario.within
+        if took is None:
+            yield "it was not healed"
+        elif within is not None and took > within.total_seconds():
+            yield f"it took longer than the {self.scenario.expected} that the runbook expects"
+
+    def _not_untouched(self) -> Iterator[str]:
+        if self.touched:
+            yield f"it was touched by {', '.join(self.touched)}"
+        if not any(_reason(entry) for entry in self.entries):
+            yield "no reason was given for leaving it alone"
+
+    def _not_handed_over(self) -> Iterator[str]:
+        if not self.touched:
+            yield "nothing was tried"
+        if self.healed:
+            yield "it was called healed"
+        if self._first(lambda entry: entry["event"]["type"] == "Escalated") is None:
+            yield "no person was called"
+
+    def _rehearsal_faults(self) -> Iterator[str]:
+        if not any(_closed(entry) == "rehearsed" for entry in self.entries):
+            yield "it was not rehearsed to its end"
+        if self.scenario.ending is not Ending.UNTOUCHED and not self.steps:
+            yield "no step was rehearsed"
+        yield from self.changes
 
     @property
     def steps(self) -> list[str]:
@@ -60,15 +120,25 @@ class Report:
             "heal": self._since(_is_healed),
         }
 
+    @property
+    def react(self) -> float | None:
+        """Seconds from the alert in the record to the first step; None where there was none."""
+        detect, act = self.times["detect"], self.times["act"]
+        return None if detect is None or act is None else round(act - detect, 1)
+
     def as_json(self) -> dict[str, Any]:
         """For programs."""
         return {
             "drill": self.scenario.name,
             "fault": self.scenario.fault,
+            "playbook": self.scenario.playbook,
+            "remedy": self.remedy,
+            "ending": self.scenario.ending.value,
             "passed": self.passed,
+            "faults": self.faults,
             "dry_run": self.dry_run,
             "factor": self.factor,
-            "seconds": self.times,
+            "seconds": {**self.times, "react": self.react},
             "expected": self.scenario.expected,
             "steps": self.steps,
             "changes": list(self.changes),
@@ -97,3 +167,15 @@ def _is_healed(entry: Object) -> bool:
 def _closed(entry: Object) -> str:
     event = entry["event"]
     return str(event["ending"]) if event["type"] == "Closed" else ""
+
+
+def _told(entry: Object) -> bool:
+    return bool(entry["event"]["type"] == "NoticeSent")
+
+
+def _reason(entry: Object) -> str:
+    """Why nothing is done, where this entry says so."""
+    event = entry["event"]
+    if event["type"] == "Judged" and event["decision"] in ("hold", "ask", "deny"):
+        return str(event["reason"])
+    return str(event["reason"]) if event["type"] in ("Escalated", "Denied", "Closed") else ""

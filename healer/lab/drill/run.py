@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from healer.errors import PermanentError
 from healer.lab.drill.observer import Observer
 from healer.lab.drill.report import Report
-from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.scenario import Ending, Scenario
 from healer.lab.drill.untouched import differences, moved, take
 from healer.lab.remote import Remote
 from healer.lab.site import SITES
@@ -26,9 +26,9 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     if scenario.service not in remote.state.services:
         message = f"{scenario.name} needs {scenario.service}, which does not run in this lab"
         raise PermanentError(message)
-    if scenario.name not in await remote.playbooks():
+    if scenario.playbook not in await remote.playbooks():
         log = f"{remote.state.folder}/healer.log"
-        message = f"healer has no playbook {scenario.name}; why, is in its log ({log})"
+        message = f"healer has no playbook {scenario.playbook}; why, is in its log ({log})"
         raise PermanentError(message)
     site = SITES[scenario.service]
     await _healthy(scenario, remote)
@@ -37,13 +37,15 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     say(f"{scenario.service} is healthy. Now {scenario.what}.")
     struck_at = datetime.now(UTC)
     before = await take(remote, site) if _files_stay(scenario, remote) else None
-    observer = Observer(remote, service=scenario.service, since=struck_at, say=say)
+    observer = Observer(
+        remote, service=scenario.service, playbook=scenario.playbook, since=struck_at, say=say
+    )
     async with scenario.cause.strike(remote, say=say):
         if remote.state.dry_run and before is None:
             before = await take(remote, site)
         await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
         after = await take(remote, site) if before else None
-    await _wait(observer, lambda: _over(observer), OVER_WITHIN)
+    await _wait(observer, lambda: _over(observer, scenario), OVER_WITHIN)
     await _wait(observer, lambda: observer.happened("Archived"), TOLD_WITHIN)
     return Report(
         scenario=scenario,
@@ -53,6 +55,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         pagerduty=str((await remote.pagerduty())["text"]),
         dry_run=remote.state.dry_run,
         factor=remote.state.factor,
+        incidents=len(await observer.opened()),
         changes=differences(before, after) if before and after else (),
         moved=moved(before, after) if before and after else (),
     )
@@ -115,5 +118,7 @@ def _decided(observer: Observer) -> bool:
     )
 
 
-def _over(observer: Observer) -> bool:
-    return observer.happened("Closed") or observer.happened("Escalated")
+def _over(observer: Observer, scenario: Scenario) -> bool:
+    """Closed. A drill that people must end is over only when the mended fault closed it."""
+    unplanned = observer.happened("Escalated") and scenario.ending is Ending.HEALED
+    return observer.happened("Closed") or unplanned

@@ -1,22 +1,46 @@
-"""The drills there are: which fault, and what the runbook expects of its cure."""
+"""One drill: which fault, which playbook and branch must answer it, and how it must end."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.fault.contract import Fault
 
 
+class Ending(StrEnum):
+    """How a drill must end."""
+
+    HEALED = "healed"
+    """healer acted, and saw with its own eyes that the fault is gone."""
+    UNTOUCHED = "untouched"
+    """Nothing was changed, the reason was said, and people were told."""
+    HANDED_OVER = "handed over"
+    """healer acted, it did not heal, and a person was called."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One drill. Its name is that of the playbook that must heal it."""
+    """One drill. Its name is the playbook, and a suffix for other branches and twins."""
 
     name: str
     fault: str
     what: str
     """What is broken, for a person who has never seen it."""
-    expected: str
-    """How soon the runbook expects it healed."""
+    remedy: str
+    """The branch that must be chosen; '' where none may be."""
+    ending: Ending = Ending.HEALED
+    expected: str = ""
+    """How soon the runbook expects it healed, in its words."""
+    within: timedelta | None = None
+    """The same as a bound, where the runbook gives one."""
+    incidents: int = 1
+    """How many incidents it must make of its service, whatever the number of alerts."""
+
+    @property
+    def playbook(self) -> str:
+        """The playbook that must answer."""
+        return self.name.partition(".")[0]
 
     @property
     def cause(self) -> Fault:
@@ -27,21 +51,3 @@ class Scenario:
     def service(self) -> str:
         """What is broken."""
         return self.cause.service
-
-
-_ALL = (
-    Scenario(
-        name="SCENARIO-2",
-        fault="full-volume",
-        what="the cache volume of an inference service fills up until nothing can be written",
-        expected="< 5 min",
-    ),
-    Scenario(
-        name="INC-001",
-        fault="flood",
-        what="more requests arrive than an inference service can answer, and its queue grows",
-        expected="escalation after 30 min",
-    ),
-)
-
-SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -28,5 +28,5 @@ class Fault(Protocol):
         ...
 
     def strike(self, remote: Remote, *, say: Say) -> AbstractAsyncContextManager[None]:
-        """Break it; what `lasts` is over when the block ends."""
+        """Break it. The end of the block mends what is left, as the people called would."""
         ...

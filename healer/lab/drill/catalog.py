@@ -1,0 +1,10 @@
+"""Every drill by its name. To add one: a line in the module of its kind, or a module and a line."""
+
+from collections.abc import Mapping
+
+from healer.lab.drill import disk, latency
+from healer.lab.drill.scenario import Scenario
+
+_ALL: tuple[Scenario, ...] = (*disk.DRILLS, *latency.DRILLS)
+
+SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

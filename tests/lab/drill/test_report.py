@@ -1,0 +1,88 @@
+"""A report passes only for what its drill demands; every other ending has its sentence."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from healer.lab.drill.report import Report
+from healer.lab.drill.scenario import Ending, Scenario
+
+STRUCK = datetime(2026, 1, 1, tzinfo=UTC)
+
+ALERTS: dict[str, Any] = {"type": "AlertsReceived"}
+CHOSEN: dict[str, Any] = {"type": "Chosen", "remedy": "evict"}
+STARTED: dict[str, Any] = {"type": "StepStarted", "step": "one", "action": "kubernetes.evict"}
+WAITED: dict[str, Any] = {"type": "StepStarted", "step": "pause", "action": "flow.wait"}
+HEALED: dict[str, Any] = {"type": "Verified", "moment": "after", "healed": True}
+ESCALATED: dict[str, Any] = {"type": "Escalated", "reason": "no branch fits"}
+CLOSED: dict[str, Any] = {"type": "Closed", "ending": "resolved", "reason": "by itself"}
+TOLD: dict[str, Any] = {"type": "NoticeSent", "channel": "slack"}
+
+
+def report(
+    *events: Mapping[str, Any],
+    ending: Ending = Ending.HEALED,
+    remedy: str = "evict",
+    incidents: int = 1,
+) -> Report:
+    """Its entries come a second after another."""
+    return Report(
+        scenario=Scenario(
+            name="INC-009.twin",
+            fault="flood",
+            what="",
+            remedy=remedy,
+            ending=ending,
+            expected="< 3 s",
+            within=timedelta(seconds=3),
+        ),
+        struck_at=STRUCK,
+        entries=[
+            {"seq": number, "at": (STRUCK + timedelta(seconds=number)).isoformat(), "event": event}
+            for number, event in enumerate(events)
+        ],
+        slack="",
+        pagerduty="",
+        dry_run=False,
+        factor=60,
+        incidents=incidents,
+    )
+
+
+def test_a_drill_is_named_like_its_playbook_and_the_twin_after_the_dot() -> None:
+    assert report().scenario.playbook == "INC-009"
+
+
+def test_a_heal_by_the_right_branch_in_time_passes() -> None:
+    assert report(ALERTS, CHOSEN, TOLD, HEALED).faults == []
+
+
+def test_a_heal_that_comes_too_late_by_another_branch_and_untold_does_not() -> None:
+    found = report(ALERTS, CHOSEN, STARTED, STARTED, HEALED, remedy="grow", incidents=2)
+    assert found.faults == [
+        "2 incidents were opened, not 1",
+        "the branch evict was chosen, not grow",
+        "nobody was told",
+        "it took longer than the < 3 s that the runbook expects",
+    ]
+
+
+def test_untouched_means_no_step_but_waiting_and_a_reason_that_people_were_told() -> None:
+    left_alone = report(ALERTS, WAITED, ESCALATED, TOLD, remedy="", ending=Ending.UNTOUCHED)
+    assert left_alone.faults == []
+    by_itself = report(ALERTS, CLOSED, TOLD, remedy="", ending=Ending.UNTOUCHED)
+    assert by_itself.faults == []
+    found = report(ALERTS, CHOSEN, STARTED, TOLD, remedy="evict", ending=Ending.UNTOUCHED)
+    assert found.faults == ["it was touched by one", "no reason was given for leaving it alone"]
+
+
+def test_handed_over_means_that_something_was_tried_and_a_person_called() -> None:
+    tried = report(ALERTS, CHOSEN, STARTED, ESCALATED, TOLD, ending=Ending.HANDED_OVER)
+    assert tried.faults == []
+    found = report(ALERTS, CHOSEN, HEALED, TOLD, ending=Ending.HANDED_OVER)
+    assert found.faults == ["nothing was tried", "it was called healed", "no person was called"]
+
+
+def test_from_the_alert_to_the_first_step_is_a_time_of_its_own() -> None:
+    assert report(ALERTS, CHOSEN, STARTED).react == 2.0
+    assert report(ALERTS).react is None
