@@ -1,7 +1,7 @@
 """Command line: `python -m inference serve --model DIR`, and what makes and keeps a model sound.
 
 make-model writes a tiny one, seal writes a folder's manifest, verify checks against it, restore
-puts bad files right from a backup.
+puts bad files right from a backup; gpu tells what the driver says of the GPUs.
 """
 
 import sys
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _USAGE = """usage: python -m inference serve --model DIR [--help for all flags]
+       python -m inference gpu
        python -m inference make-model DIR
        python -m inference seal DIR
        python -m inference verify DIR
@@ -21,18 +22,21 @@ def main(arguments: list[str]) -> int:
         arguments = []
     match arguments:
         case ["make-model", folder]:
-            return _work(Path(folder), _make_model)
+            code = _work(Path(folder), _make_model)
         case ["seal", folder]:
-            return _work(Path(folder), _seal)
+            code = _work(Path(folder), _seal)
         case ["verify", folder]:
-            return _work(Path(folder), _verify)
+            code = _work(Path(folder), _verify)
         case ["restore", folder, "--from", backup]:
-            return _work(Path(folder), lambda path: _restore(path, Path(backup)))
+            code = _work(Path(folder), lambda path: _restore(path, Path(backup)))
+        case ["gpu"]:
+            code = _gpu()
         case ["serve", *rest]:
-            return _serve(rest)
+            code = _serve(rest)
         case _:
             sys.stderr.write(_USAGE + "\n")
-            return 0 if arguments in (["-h"], ["--help"]) else 2
+            code = 0 if arguments in (["-h"], ["--help"]) else 2
+    return code
 
 
 def _work(folder: Path, work: Callable[[Path], int]) -> int:
@@ -96,6 +100,19 @@ def _restore(folder: Path, backup: Path) -> int:
     for name in done.files:
         sys.stdout.write(f"restored: {name}\n")
     sys.stdout.write(f"{len(done.files)} files restored, {done.bytes} bytes; the model is sound\n")
+    return 0
+
+
+def _gpu() -> int:
+    """What the driver says of the GPUs; none is an answer, not a failure."""
+    import json
+
+    from inference.gpu.health import shown
+    from inference.gpu.nvml import Nvml
+
+    source = Nvml()
+    sys.stdout.write(json.dumps(shown(source.read()), indent=2) + "\n")
+    source.close()
     return 0
 
 

@@ -3,44 +3,20 @@
 Health is progress: running work without a step for too long is unhealthy; busy and idle are not.
 """
 
-from dataclasses import dataclass, field
-from enum import IntEnum
-
 from inference import memory
 from inference.admission import Admission
 from inference.breaker import Circuit
 from inference.cache import PrefixCache
+from inference.component import Component, Status
 from inference.degradation import Degradation, Evidence, Mode, judge
 from inference.engine import State
-from inference.integrity import Integrity
+from inference.gpu import health as gpu
+from inference.gpu.monitor import Monitor
 from inference.models import Models
 from inference.settings import Settings
 from inference.ssd import Ssd
 
 GB = 1e9
-
-
-class Status(IntEnum):
-    """The value of the metric `health_check_status`."""
-
-    HEALTHY = 0
-    DEGRADED = 1
-    UNHEALTHY = 2
-    CRITICAL = 3
-
-    @property
-    def word(self) -> str:
-        """As operators write it."""
-        return self.name.lower()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """One part's state."""
-
-    status: Status
-    message: str = ""
-    numbers: dict[str, float | int | str] = field(default_factory=dict[str, float | int | str])
 
 
 class Health:
@@ -51,17 +27,18 @@ class Health:
         *,
         settings: Settings,
         models: Models,
-        integrity: Integrity,
         admission: Admission,
         ssd: Ssd | None,
         cache: PrefixCache,
+        gpus: Monitor,
     ) -> None:
         self._settings = settings
         self._models = models
-        self._integrity = integrity
+        self._integrity = models.integrity
         self._admission = admission
         self._ssd = ssd
         self._cache = cache
+        self._gpus = gpus
         self._memory_limit = memory.limit_bytes(settings.memory_limit_gb)
         self.degradation = Degradation()
 
@@ -78,6 +55,7 @@ class Health:
             "admission": self.admission(),
             "memory": self.memory(),
             "cache": self.cache(),
+            "gpu": gpu.component(self._gpus),
         }
         if self._ssd is not None:
             found["ssd"] = self.ssd(self._ssd)

@@ -76,7 +76,7 @@ class Models:
     ) -> None:
         self._settings = settings
         self._cache = cache
-        self._integrity = integrity
+        self.integrity = integrity
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
         self._opening: _Held | None = None
@@ -170,8 +170,8 @@ class Models:
             return
         refused = self._current.engine.progress().state is State.REFUSED
         if not refused or self._unloaded:
-            await self._integrity.review()
-        elif await self._integrity.changed():
+            await self.integrity.review()
+        elif await self.integrity.changed():
             with suppress(LoadFailedError):
                 await self.begin_with(self._open(self._current.name, self._current.folder))
 
@@ -222,7 +222,7 @@ class Models:
         self._current, self._unloaded = held, False
         self._served.set()
         if held.proof is not None:
-            self._integrity.follow(held.folder, held.proof)
+            self.integrity.follow(held.folder, held.proof)
         if old is not held and old not in self._retiring:
             if before is None:
                 self._ended.append(old.engine.progress())
@@ -236,13 +236,13 @@ class Models:
             told = {"event": "model_rolled_back", "model": held.name, "serving": self._current.name}
             log.error("Model not taken; the old one serves on", extra=told)
             if held.unsound is not None:
-                self._integrity.tell(held.unsound)
+                self.integrity.tell(held.unsound)
             return
         if held is not self._current and self._current not in self._retiring:
             self._ended.append(self._current.engine.progress())
         self._current, self._unloaded = held, False
         if held.unsound is not None:
-            self._integrity.refuse(held.folder, held.unsound)
+            self.integrity.refuse(held.folder, held.unsound)
 
     def _retire(self, held: _Held, serving: Serving) -> None:
         self._retiring.append(held)

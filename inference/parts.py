@@ -7,6 +7,7 @@ from aiohttp import web
 from inference.admission import Admission
 from inference.cache import PrefixCache
 from inference.engine import Engine
+from inference.gpu.monitor import Monitor
 from inference.health import Health
 from inference.live import LiveConfig
 from inference.metrics import Metrics
@@ -28,6 +29,7 @@ class Parts:
     ssd: Ssd | None
     cache: PrefixCache
     health: Health
+    gpus: Monitor
 
     @property
     def engine(self) -> Engine:

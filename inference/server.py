@@ -16,6 +16,10 @@ from inference.api import admin, completion, error, models, status
 from inference.breaker import Breaker
 from inference.cache import PrefixCache
 from inference.engine import Deliveries
+from inference.gpu.cuda import devices_in_use
+from inference.gpu.metrics import GpuCollector
+from inference.gpu.monitor import Monitor
+from inference.gpu.nvml import Nvml
 from inference.health import Health
 from inference.integrity import Integrity
 from inference.live import LiveConfig
@@ -61,15 +65,16 @@ class Server:
             sweep_seconds=settings.integrity_sweep_seconds, failed=metrics.unsound
         )
         served = Models(settings=settings, cache=cache, integrity=integrity, deliver=self._deliver)
+        gpus = Monitor(Nvml(), seconds=settings.gpu_seconds, used=devices_in_use)
         health = Health(
-            settings=settings, models=served, integrity=integrity, admission=admission, ssd=ssd,
-            cache=cache,
+            settings=settings, models=served, admission=admission, ssd=ssd, cache=cache, gpus=gpus
         )  # fmt: skip
         parts = Parts(
             settings=settings, live=live, metrics=metrics, models=served, admission=admission,
-            ssd=ssd, cache=cache, health=health,
+            ssd=ssd, cache=cache, health=health, gpus=gpus,
         )  # fmt: skip
         gauges.register(parts)
+        metrics.registry.register(GpuCollector(gpus))
         return parts
 
     def _ssd(self, metrics: Metrics) -> Ssd | None:
@@ -109,9 +114,11 @@ class Server:
         # Setup and cleanup may run in different tasks, which a TaskGroup across the yield forbids.
         background = asyncio.ensure_future(self._background())
         background.add_done_callback(_tell_end)
+        self.parts.gpus.start()
         yield
         background.cancel()
         await asyncio.wait({background})
+        await asyncio.to_thread(self.parts.gpus.stop, 1.0)
         await asyncio.to_thread(self.parts.models.stop, 5.0)
         if self.parts.ssd is not None:
             await asyncio.to_thread(self.parts.ssd.close, 1.0)

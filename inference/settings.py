@@ -118,6 +118,9 @@ class Settings:
     breaker_slow_seconds: float = field(
         default=2.0, metadata=_of("an SSD call slower than this counts as a failure", float, 0.001)
     )
+    gpu_seconds: float = field(
+        default=2.0, metadata=_of("seconds between looks at the GPUs", float, 0.05)
+    )
     memory_limit_gb: float = field(
         default=0.0,
         metadata=_of("memory this process may use, GB (0: its cgroup's limit, if any)", float, 0),

@@ -12,6 +12,7 @@ from healer.lab.api.failure import ApiError
 from healer.lab.api.resource import RESOURCES
 from healer.lab.api.store import Store
 from healer.lab.contract import Object
+from healer.lab.gpu.build import RESOURCE
 from healer.lab.monitoring.child import StartError
 from healer.lab.node.field import text, value
 from healer.lab.node.node import ProcessNode
@@ -27,7 +28,7 @@ async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, sa
     """Returns when all replicas are ready; StartError, with their last words, if they never are."""
     for plural, obj in grants():
         _create(store, plural, obj)
-    objects = _manifests(site, say)
+    objects = _manifests(site, gpu=site.gpu and node.has_gpus, say=say)
     _create(store, "namespaces", {"metadata": {"name": site.namespace}})
     _create(store, "secrets", _secret(site))
     for obj in objects:
@@ -43,14 +44,17 @@ async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, sa
     await _ready(site, store, node)
 
 
-def _manifests(site: Site, say: Say) -> list[Object]:
+def _manifests(site: Site, *, gpu: bool, say: Say) -> list[Object]:
     deployment = f"Deployment/{site.deployment}"
+    resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    if gpu:
+        resources["limits"] = {RESOURCE: "1"}
     return manifest.load(
         site.folder,
         sizes={f"PersistentVolumeClaim/{site.claim}": f"{site.volume}Mi"},
         replicas={deployment: site.replicas},
         env={deployment: site.environment},
-        resources={deployment: {"requests": {"cpu": "100m", "memory": "256Mi"}}},
+        resources={deployment: resources},
         say=say,
     )
 

@@ -39,6 +39,8 @@ class Site:
     """Size of its volume in MiB; tmpfs, so it costs memory only where it is filled."""
     replicas: int
     pages: bool = False
+    gpu: bool = False
+    """Each pod has a GPU, where the lab's node has any; LAB_GPU_MEMORY in `env` sets its bytes."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     """As playbooks name them: service.thresholds.NAME."""
@@ -103,6 +105,7 @@ def _slow_service() -> Site:
         port=8000,
         volume=100,
         replicas=2,
+        gpu=True,
         env={
             "INFERENCE_SSD_LOW_GB": "0.010",
             "INFERENCE_SSD_CRITICAL_GB": "0.005",

@@ -23,6 +23,7 @@ from healer.lab.api.store import Store
 from healer.lab.contract import Object
 from healer.lab.controller.run import run_controllers
 from healer.lab.daemon import Daemon
+from healer.lab.gpu.build import Gpus, build
 from healer.lab.model import ENTRYPOINT, make_model
 from healer.lab.monitoring import compress
 from healer.lab.monitoring.alertmanager import Alertmanager
@@ -40,6 +41,9 @@ from healer.lab.slack.server import SlackServer
 from healer.lab.state import Home, State
 
 FACTOR = 60.0
+GPUS = 16
+GPU_MEMORY = 512 * 2**20
+"""Bytes: an idle server of the tiny model takes a quarter of it."""
 
 Say = Callable[[str], None]
 
@@ -137,7 +141,7 @@ class _Builder:
         tokens = {secrets.token_hex(16): ADMIN, secrets.token_hex(16): HEALER}
         admin, healer = tokens
         store = Store()
-        node = self._node(store)
+        node = self._node(store, await self._gpus())
         certificate = make_certificate()
         api = ApiServer(store=store, node=node, tokens=tokens, tls=certificate.context)
         await stack.enter_async_context(api)
@@ -202,8 +206,15 @@ class _Builder:
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self.stack.callback(self.group.create_task(work).cancel)
 
-    def _node(self, store: Store) -> ProcessNode:
-        settings = Settings(images={"inference": ENTRYPOINT}, folder=str(ROOT))
+    async def _gpus(self) -> Gpus | None:
+        """Stand-ins for GPUs, where a service of this lab asks for them and they can be built."""
+        if not any(site.gpu for site in self.plan.sites):
+            return None
+        built = await build(self.folder / "gpu", say=self.say)
+        return None if built is None else Gpus(folder=built, count=GPUS, memory=GPU_MEMORY)
+
+    def _node(self, store: Store, gpus: Gpus | None) -> ProcessNode:
+        settings = Settings(images={"inference": ENTRYPOINT}, folder=str(ROOT), gpus=gpus)
         return ProcessNode(store, settings=settings, folder=self.folder)
 
     async def _monitoring(self, store: Store, keys: Keys, port: int) -> tuple[str, str]:

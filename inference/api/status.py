@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
+from inference.component import Component, Status
 from inference.engine import State
-from inference.health import Component, Status
 from inference.parts import PARTS
 
 routes = web.RouteTableDef()
@@ -13,7 +13,10 @@ def _plain(component: Component) -> dict[str, object]:
     told: dict[str, object] = {"status": component.status.word}
     if component.message:
         told["message"] = component.message
-    return {**told, **component.numbers}
+    told |= component.numbers
+    if component.devices:
+        told["devices"] = [dict(each) for each in component.devices]
+    return told
 
 
 @routes.get("/health")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from healer.lab.contract import Object
+from healer.lab.gpu.build import RESOURCE
 from healer.lab.node.environment import UnresolvedError, environment, expand
 from healer.lab.node.field import entries, quantity, text
 from healer.lab.node.ground import Ground
@@ -126,11 +127,17 @@ class Container:
         mounts = volumes.mounts(self.spec)
         return Recipe(
             argv=[expand(word, known) for word in argv],
-            environment={**settings.environment, "HOSTNAME": name, **known},
+            environment={**settings.environment, "HOSTNAME": name, **self._gpu(), **known},
             folder=text(self.spec, "workingDir") or settings.folder,
             mounts=mounts,
             memory=self._memory(mounts),
         )
+
+    def _gpu(self) -> dict[str, str]:
+        """What a container is given that asks for a GPU; the scheduler has found it one."""
+        gpus = self._ground.settings.gpus
+        asked = quantity(text(self.spec, "resources", "limits", RESOURCE) or 0)
+        return gpus.environment() if gpus is not None and asked else {}
 
     def _memory(self, mounts: Sequence[dict[str, Any]]) -> Memory:
         written = text(self.spec, "resources", "limits", "memory")

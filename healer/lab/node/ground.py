@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from healer.lab.contract import Cluster, Object
+from healer.lab.gpu.build import Gpus
 from healer.lab.node.address import AddressPool
 from healer.lab.node.claim import Claims
 from healer.lab.node.environment import Lookup
@@ -37,6 +38,8 @@ class Settings:
     """How soon a missing volume, ConfigMap or image is looked for again."""
     heartbeat: float = 10.0
     log_limit: int = 8 * 1024**2
+    gpus: Gpus | None = None
+    """None: a node without GPUs, and pods that ask for one wait for another node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,10 @@
 import asyncio
 import os
 import platform
+from functools import partial
 
 from healer.lab.contract import Object
+from healer.lab.gpu.build import RESOURCE
 from healer.lab.node.field import entries, mapping
 from healer.lab.node.ground import Ground
 from healer.lab.node.status import now
@@ -25,7 +27,9 @@ class Heartbeat:
         if cluster.get("nodes", "", self._name) is None:
             cluster.create("nodes", node(self._name))
         while True:
-            cluster.update("nodes", "", self._name, beat)
+            gpus = self._ground.settings.gpus
+            found = None if gpus is None else gpus.present
+            cluster.update("nodes", "", self._name, partial(beat, gpus=found))
             await asyncio.sleep(self._ground.settings.heartbeat)
 
 
@@ -48,10 +52,15 @@ def node(name: str) -> Object:
     }
 
 
-def beat(stored: Object) -> None:
-    """Write capacity, addresses and conditions; transition times stay while nothing changes."""
+def beat(stored: Object, gpus: int | None = None) -> None:
+    """Write capacity, addresses and conditions; transition times stay while nothing changes.
+
+    A node that has lost its GPUs says that it has 0; one that never had any says nothing of them.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     capacity = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": "110"}
+    if gpus is not None:
+        capacity[RESOURCE] = str(gpus)
     old = {item["type"]: item for item in entries(stored, "status", "conditions")}
     conditions = [
         _condition("Ready", "True", "KubeletReady", old),

@@ -60,6 +60,12 @@ class ProcessNode:
         """Start a command where the container lives (its mounts); LookupError if not running."""
         return await self._find(namespace, pod).main.enter(command)
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether pods that ask for a GPU can get one."""
+        gpus = self._settings.gpus
+        return gpus is not None and gpus.present > 0
+
     def volume(self, namespace: str, claim: str) -> Path:
         """The volume of a claim as this process reaches it: to fill it, or to break it.
 
