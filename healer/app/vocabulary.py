@@ -12,6 +12,7 @@ from healer.action.inference.limit import Limits
 from healer.action.kubernetes.autoscale import Autoscale
 from healer.action.kubernetes.config import ConfigMapPatch
 from healer.action.kubernetes.exec import Exec
+from healer.action.kubernetes.expand import PvcExpand
 from healer.action.kubernetes.removal import DeletePod, Evict
 from healer.action.kubernetes.restart import RolloutRestart
 from healer.action.kubernetes.rollback import RolloutUndo
@@ -23,6 +24,7 @@ from healer.check.inference.breaker import Breaker
 from healer.check.inference.cache import Cache
 from healer.check.inference.health import Components, Health
 from healer.check.inference.metric import Metrics
+from healer.check.kubernetes.claim import Pvc
 from healer.check.kubernetes.describe import Describe
 from healer.check.kubernetes.event import Events
 from healer.check.kubernetes.exec import Exec as ExecCheck
@@ -59,6 +61,7 @@ KUBERNETES_ACTIONS = (
     Recipe(Evict, lambda kubernetes, _: Evict(kubernetes)),
     Recipe(Exec, lambda kubernetes, clock: Exec(kubernetes, clock=clock)),
     Recipe(Limits, lambda kubernetes, _: Limits(kubernetes)),
+    Recipe(PvcExpand, lambda kubernetes, clock: PvcExpand(kubernetes, clock=clock)),
     Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
@@ -79,6 +82,7 @@ KUBERNETES_CHECKS = (
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
+    Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
 )
 PROMETHEUS_CHECKS = (

@@ -8,6 +8,7 @@ HEALER = Identity(user="healer")
 
 _RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("", ("pods", "events", "nodes", "persistentvolumeclaims"), ("get", "list")),
+    ("", ("persistentvolumeclaims",), ("patch",)),
     ("", ("pods/log",), ("get",)),
     ("", ("pods/proxy", "pods/exec"), ("get", "create")),
     ("", ("pods/eviction",), ("create",)),
@@ -18,6 +19,7 @@ _RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("apps", ("replicasets",), ("get", "list")),
     ("autoscaling", ("horizontalpodautoscalers",), ("get", "list", "patch")),
     ("policy", ("poddisruptionbudgets",), ("get", "list")),
+    ("storage.k8s.io", ("storageclasses",), ("get",)),
 )
 
 

@@ -19,6 +19,7 @@ GROUPS = {
     "deployments": "/apis/apps/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "poddisruptionbudgets": "/apis/policy/v1",
+    "storageclasses": "/apis/storage.k8s.io/v1",
 }
 EXEC_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5)
@@ -50,6 +51,32 @@ class Remote:
         query = {"labelSelector": selector} if selector else {}
         found = await self._get(self.state.kubernetes + path, query, token=self.state.token)
         return list(found["items"])
+
+    async def object(self, plural: str, name: str, *, namespace: str = "") -> Object:
+        """One object."""
+        url = self._place(plural, name, namespace)
+        return await self._get(url, token=self.state.token)
+
+    async def patch(self, plural: str, name: str, body: Object, *, namespace: str = "") -> Object:
+        """Merge that into an object, as `kubectl patch --type=merge` does."""
+        async with self._session.patch(
+            self._place(plural, name, namespace),
+            data=json.dumps(body),
+            headers={
+                "Authorization": f"Bearer {self.state.token}",
+                "Content-Type": "application/merge-patch+json",
+            },
+            ssl=self._ssl,
+        ) as answer:
+            if answer.status >= 400:
+                message = f"{plural} {name} was not changed: {(await answer.text())[:300]}"
+                raise PermanentError(message)
+            found: Object = await answer.json()
+            return found
+
+    def _place(self, plural: str, name: str, namespace: str) -> str:
+        where = f"/namespaces/{namespace}" if namespace else ""
+        return f"{self.state.kubernetes}{GROUPS.get(plural, '/api/v1')}{where}/{plural}/{name}"
 
     async def ready_pods(self, namespace: str, selector: str) -> list[str]:
         """The names of the pods that take traffic."""

@@ -88,7 +88,7 @@ def _full_volume() -> Site:
             ("threshold:ssd_free_gb:low", "llm-inference"): low,
             ("threshold:ssd_free_gb:critical", "llm-inference"): critical,
         },
-        values={"cache_claim": "llm-model-pvc"},
+        values={"cache_claim": "llm-model-pvc", "cache_claim_grown": "300Mi"},
         routing_key="1" * 32,
     )
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from healer.action.contract import Action
 from healer.action.kubernetes.config import ConfigMapPatch, ConfigMapPatchParams
 from healer.action.kubernetes.exec import Exec, ExecParams
+from healer.action.kubernetes.expand import PvcExpand, PvcExpandParams
 from healer.action.kubernetes.removal import DeletePod, Evict, RemovalParams
 from healer.action.kubernetes.restart import RestartParams, RolloutRestart
 from healer.action.kubernetes.rollback import RolloutUndo, RolloutUndoParams
@@ -42,6 +43,10 @@ def configured(lab: Lab) -> None:
     lab.create("configmaps", "api-config", data={"a": "1"})
 
 
+def claimed(lab: Lab) -> None:
+    lab.create_claim("cache")
+
+
 def released(lab: Lab) -> None:
     def change(deployment: Object) -> None:
         deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "server:2"
@@ -53,6 +58,7 @@ class _Nobody:
     """Stands where a cluster would: rights are asked of an action without one."""
 
     pods = None
+    storage = None
     workloads = None
 
 
@@ -72,6 +78,11 @@ CASES: Mapping[str, Case] = {
         make=ConfigMapPatch,
         params=ConfigMapPatchParams(name="api-config", key="a", value="2"),
         before=configured,
+    ),
+    "expand": Case(
+        make=lambda one: PvcExpand(one, clock=CLOCK),
+        params=PvcExpandParams(claim="cache", to="300Gi"),
+        before=claimed,
     ),
     "exec": Case(make=lambda one: Exec(one, clock=CLOCK), params=ExecParams(command=("true",))),
 }

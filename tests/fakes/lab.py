@@ -39,6 +39,8 @@ class Lab:
     admin: Kubernetes
     healer: Kubernetes
     sick: set[str] = field(default_factory=set[str])
+    stuck: set[str] = field(default_factory=set[str])
+    """Claims whose volumes do not grow, whatever is asked for."""
 
     def get(self, resource: str, name: str) -> Object:
         """An object of the namespace; it must be there."""
@@ -50,6 +52,18 @@ class Lab:
         """Create an object in the namespace."""
         body = {"metadata": {"name": name, "namespace": NAMESPACE}, **fields}
         return self.store.create(resource, body)
+
+    def create_claim(self, name: str, *, storage: str = "200Gi", grows: bool = True) -> None:
+        """Create a bound claim, and a StorageClass that lets it grow or does not."""
+        kind = {"metadata": {"name": f"class-of-{name}"}, "allowVolumeExpansion": grows}
+        self.store.create("storageclasses", kind)
+        sized = {"requests": {"storage": storage}}
+        self.create(
+            "persistentvolumeclaims",
+            name,
+            spec={"storageClassName": f"class-of-{name}", "resources": sized},
+            status={"phase": "Bound", "capacity": {"storage": storage}},
+        )
 
     def change(self, resource: str, name: str, change: Callable[[Object], None]) -> None:
         """Change an object past the API."""
@@ -66,7 +80,7 @@ class Lab:
 
         Of an autoscaler only the wish is looked at: its controller goes on writing its status.
         """
-        kinds = ("deployments", "pods", "configmaps", "replicasets")
+        kinds = ("deployments", "pods", "configmaps", "replicasets", "persistentvolumeclaims")
         found: dict[tuple[str, str], object] = {
             (kind, one["metadata"]["name"]): one["metadata"]["resourceVersion"]
             for kind in kinds
@@ -99,19 +113,25 @@ class Lab:
 
     def grant(self, permissions: Iterable[Permission]) -> None:
         """Let healer's token do exactly that, and nothing else."""
-        rules = [
-            {
-                "apiGroups": [one.group],
-                "resources": [one.resource],
-                "verbs": [one.verb],
-                "resourceNames": list(one.names),
-            }
-            for one in permissions
-        ]
-        self.create("roles", "healer", rules=rules)
+        wanted = list(permissions)
         subject = {"kind": "ServiceAccount", "name": "healer", "namespace": NAMESPACE}
-        role = {"apiGroup": _RBAC, "kind": "Role", "name": "healer"}
-        self.create("rolebindings", "healer", subjects=[subject], roleRef=role)
+        for prefix, chosen in (
+            ("", [one for one in wanted if one.namespace]),
+            ("cluster", [one for one in wanted if not one.namespace]),
+        ):
+            kind = "ClusterRole" if prefix else "Role"
+            self.create(f"{prefix}roles", "healer", rules=[_rule(one) for one in chosen])
+            role = {"apiGroup": _RBAC, "kind": kind, "name": "healer"}
+            self.create(f"{prefix}rolebindings", "healer", subjects=[subject], roleRef=role)
+
+
+def _rule(one: Permission) -> Object:
+    return {
+        "apiGroups": [one.group],
+        "resources": [one.resource],
+        "verbs": [one.verb],
+        "resourceNames": list(one.names),
+    }
 
 
 def deployment(image: str = "server:1", replicas: int = 3) -> Object:
@@ -130,6 +150,18 @@ def deployment(image: str = "server:1", replicas: int = 3) -> Object:
     }
 
 
+async def _grow(store: Store, stuck: set[str]) -> None:
+    """What a driver of storage does: the capacity follows what is asked for."""
+
+    def follow(claim: Object) -> None:
+        claim["status"]["capacity"] = dict(claim["spec"]["resources"]["requests"])
+
+    async for change in store.watch("persistentvolumeclaims"):
+        name = change.object["metadata"]["name"]
+        if change.type == "MODIFIED" and name not in stuck:
+            store.update("persistentvolumeclaims", NAMESPACE, name, follow)
+
+
 async def _no_measure(*_: object) -> None:
     return None
 
@@ -139,6 +171,7 @@ async def running_lab(folder: Path) -> AsyncGenerator[Lab]:
     """Up, with all three pods ready."""
     store = Store()
     sick: set[str] = set()
+    stuck: set[str] = set()
     kubelet = Kubelet(
         cluster=store,
         now=lambda: store.now().isoformat(),
@@ -159,8 +192,11 @@ async def running_lab(folder: Path) -> AsyncGenerator[Lab]:
         running = [
             asyncio.ensure_future(kubelet.run()),
             asyncio.ensure_future(run_controllers(store, measure=_no_measure)),
+            asyncio.ensure_future(_grow(store, stuck)),
         ]
-        lab = Lab(store=store, node=kubelet.node, admin=admin, healer=healer, sick=sick)
+        lab = Lab(
+            store=store, node=kubelet.node, admin=admin, healer=healer, sick=sick, stuck=stuck
+        )
         try:
             await lab.settled()
             yield lab

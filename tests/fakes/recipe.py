@@ -114,7 +114,11 @@ def _service(site: Site, name: str) -> Mapping[str, Any]:
             "queue_length": 10,
             "gpu_memory": 0.95,
         },
-        "values": {"config": "largeforge-config"},
+        "values": {
+            "config": "largeforge-config",
+            "cache_claim": f"{name}-cache",
+            "cache_claim_grown": "300Gi",
+        },
         "severities": {
             "critical": {"severity": "critical", "pages": True, "respond_within": "15m"}
         },

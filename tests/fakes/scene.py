@@ -255,6 +255,9 @@ def _populate(store: Store, name: str) -> None:
     template = {"metadata": {"labels": labels}, "spec": spec}
     wanted = {"replicas": FEW, "selector": {"matchLabels": labels}, "template": template}
     store.create("deployments", {"metadata": meta, "spec": wanted})
+    claim = {"name": f"{name}-cache", "namespace": NAMESPACE}
+    sized = {"resources": {"requests": {"storage": "200Gi"}}}
+    store.create("persistentvolumeclaims", {"metadata": claim, "spec": sized})
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
     bounds = {"scaleTargetRef": target, "minReplicas": FEW, "maxReplicas": 6}
     store.create("horizontalpodautoscalers", {"metadata": meta, "spec": bounds})

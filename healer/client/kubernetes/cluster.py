@@ -5,6 +5,7 @@ from pathlib import Path
 
 from healer.client.kubernetes.pod import Pods
 from healer.client.kubernetes.session import Session, from_kubeconfig, in_cluster
+from healer.client.kubernetes.storage import Storage
 from healer.client.kubernetes.workload import Workloads
 
 
@@ -14,6 +15,7 @@ class Kubernetes:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.pods = Pods(session)
+        self.storage = Storage(session)
         self.workloads = Workloads(session)
 
     async def close(self) -> None:

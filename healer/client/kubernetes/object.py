@@ -7,6 +7,8 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from healer.kit.quantity import parse_bytes
+
 Object = dict[str, Any]
 """A Kubernetes object as JSON, for patches and for what is copied whole."""
 
@@ -282,6 +284,7 @@ class ClaimStatus(Wire):
 
     phase: str = ""
     capacity: Mapping[str, str] = Field(default_factory=dict[str, str])
+    conditions: tuple[Condition, ...] = ()
 
 
 class Claim(Wire):
@@ -290,6 +293,26 @@ class Claim(Wire):
     metadata: Metadata
     spec: ClaimSpec = Field(default_factory=ClaimSpec)
     status: ClaimStatus = Field(default_factory=ClaimStatus)
+
+    @property
+    def requested(self) -> str:
+        """How much it asks for, as it is written; '' for nothing."""
+        return self.spec.resources.requests.get("storage", "")
+
+    @property
+    def capacity(self) -> str:
+        """How much it has, as it is written; '' while it has no volume."""
+        return self.status.capacity.get("storage", "")
+
+    @property
+    def requested_bytes(self) -> int:
+        """The same in bytes; 0 for nothing."""
+        return parse_bytes(self.requested) if self.requested else 0
+
+    @property
+    def capacity_bytes(self) -> int:
+        """The same in bytes; 0 while it has no volume."""
+        return parse_bytes(self.capacity) if self.capacity else 0
 
 
 class Reference(Wire):
