@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.scenario import Ending, Scenario
 
 DRILLS = (
     Scenario(
@@ -12,5 +12,20 @@ DRILLS = (
         remedy="evict-old-cache",
         expected="< 5 min",
         within=timedelta(minutes=5),
+    ),
+    Scenario(
+        name="SCENARIO-2.grow",
+        fault="full-volume-young",
+        what="the cache volume fills up with files that are in use, and its class lets it grow",
+        remedy="grow-the-claim",
+        expected="< 30 min with expansion",
+        within=timedelta(minutes=30),
+    ),
+    Scenario(
+        name="SCENARIO-2.fixed",
+        fault="full-volume-young-fixed",
+        what="the cache volume fills up with files that are in use, and its class cannot grow",
+        remedy="report-young-files",
+        ending=Ending.UNTOUCHED,
     ),
 )

@@ -177,5 +177,5 @@ def _reason(entry: Object) -> str:
     """Why nothing is done, where this entry says so."""
     event = entry["event"]
     if event["type"] == "Judged" and event["decision"] in ("hold", "ask", "deny"):
-        return str(event["reason"])
+        return "; ".join(str(one["reason"]) for one in event["verdicts"])
     return str(event["reason"]) if event["type"] in ("Escalated", "Denied", "Closed") else ""

@@ -86,3 +86,10 @@ def test_handed_over_means_that_something_was_tried_and_a_person_called() -> Non
 def test_from_the_alert_to_the_first_step_is_a_time_of_its_own() -> None:
     assert report(ALERTS, CHOSEN, STARTED).react == 2.0
     assert report(ALERTS).react is None
+
+
+def test_the_refusal_of_a_guard_is_a_reason_for_leaving_it_alone() -> None:
+    verdict = {"guard": "approval", "decision": "ask", "reason": "needs a person"}
+    asked = {"type": "Judged", "decision": "ask", "verdicts": [verdict]}
+
+    assert report(ALERTS, CHOSEN, asked, TOLD, ending=Ending.UNTOUCHED).faults == []
