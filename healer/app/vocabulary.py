@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from healer.action.contract import Action
+from healer.action.disk.log import RotateLogs
+from healer.action.disk.newest import KeepNewest
+from healer.action.disk.revision import PurgeRevisions
 from healer.action.flow import Wait, WaitUntil
 from healer.action.inference.breaker import BreakerReset
 from healer.action.inference.cache import CacheEvict
@@ -20,6 +23,8 @@ from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.app.client import Clients
 from healer.check.contract import Check
+from healer.check.disk.reclaimable import Reclaimable
+from healer.check.disk.usage import Usage
 from healer.check.inference.breaker import Breaker
 from healer.check.inference.cache import Cache
 from healer.check.inference.health import Components, Health
@@ -60,11 +65,14 @@ KUBERNETES_ACTIONS = (
     Recipe(DeletePod, lambda kubernetes, _: DeletePod(kubernetes)),
     Recipe(Evict, lambda kubernetes, _: Evict(kubernetes)),
     Recipe(Exec, lambda kubernetes, clock: Exec(kubernetes, clock=clock)),
+    Recipe(KeepNewest, lambda kubernetes, clock: KeepNewest(kubernetes, clock=clock)),
     Recipe(Limits, lambda kubernetes, _: Limits(kubernetes)),
+    Recipe(PurgeRevisions, lambda kubernetes, clock: PurgeRevisions(kubernetes, clock=clock)),
     Recipe(PvcExpand, lambda kubernetes, clock: PvcExpand(kubernetes, clock=clock)),
     Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
+    Recipe(RotateLogs, lambda kubernetes, clock: RotateLogs(kubernetes, clock=clock)),
     Recipe(Scale, lambda kubernetes, _: Scale(kubernetes)),
 )
 PROMETHEUS_ACTIONS = (
@@ -83,6 +91,8 @@ KUBERNETES_CHECKS = (
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
+    Recipe(Reclaimable, lambda kubernetes, _: Reclaimable(kubernetes)),
+    Recipe(Usage, lambda kubernetes, _: Usage(kubernetes)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
 )
 PROMETHEUS_CHECKS = (

@@ -113,8 +113,20 @@ def _slow_service() -> Site:
             "INFERENCE_MAX_ACTIVE": "4",
             "INFERENCE_MAX_QUEUED": "28",
         },
-        thresholds={"p99_seconds": 5.0, "queue_length": 10.0, "gpu_memory": 0.95},
-        values={"config": "largeforge-config"},
+        thresholds={
+            "p99_seconds": 5.0,
+            "queue_length": 10.0,
+            "gpu_memory": 0.95,
+            "volume_used": 0.85,
+            "volume_used_wanted": 0.80,
+        },
+        values={
+            "config": "largeforge-config",
+            "disk": "/mnt/ssd",
+            "model_cache": "/mnt/ssd/hub",
+            "logs": "/mnt/ssd/logs",
+            "checkpoints": "/mnt/ssd/checkpoints",
+        },
         routing_key="2" * 32,
     )
 

@@ -18,17 +18,24 @@ class FakeProcess:
     pieces: Sequence[Piece] = ()
     code: int = 0
     stdin: bytes = b""
+    awaits: int = 0
+    """How much of its stdin it reads before it says anything."""
     killed: bool = False
     _closed: asyncio.Event = field(default_factory=asyncio.Event)
+    _fed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def write(self, data: bytes) -> None:
         """Feed its stdin; b'' closes it."""
         self.stdin += data
         if not data:
             self._closed.set()
+        if len(self.stdin) >= self.awaits:
+            self._fed.set()
 
     async def output(self) -> AsyncIterator[Piece]:
         """What it says."""
+        if self.awaits:
+            await self._fed.wait()
         for piece in self.pieces:
             yield piece
         if self.command[:1] == ["cat"]:
@@ -55,6 +62,9 @@ class FakeNode:
     answers: dict[str, tuple[Sequence[Piece], int]] = field(
         default_factory=dict[str, tuple[Sequence[Piece], int]]
     )
+    otherwise: tuple[Sequence[Piece], int] = ((), 0)
+    """How commands answer of which the test said nothing."""
+    awaits: int = 0
     started: list[FakeProcess] = field(default_factory=list[FakeProcess])
 
     async def logs(
@@ -69,8 +79,8 @@ class FakeNode:
         """A command that answers as the test said."""
         if (pod, False) not in self.written:
             raise LookupError(f"container of {pod} is not running")
-        pieces, code = self.answers.get(" ".join(command), ((), 0))
-        process = FakeProcess(command=list(command), pieces=pieces, code=code)
+        pieces, code = self.answers.get(" ".join(command), self.otherwise)
+        process = FakeProcess(command=list(command), pieces=pieces, code=code, awaits=self.awaits)
         self.started.append(process)
         return process
 

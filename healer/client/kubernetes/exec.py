@@ -15,11 +15,13 @@ from healer.client.kubernetes.refusal import Status, parse_status
 from healer.client.kubernetes.session import Session, path
 from healer.errors import RejectedError, UnavailableError
 
+_STDIN = b"\x00"
 _STDOUT = 1
 _STDERR = 2
 _ERROR = 3
 _EXIT_CODE = "ExitCode"
 _LIMIT = 256 * 1024
+_CHUNK = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,30 +58,40 @@ class _Channels:
         return bytes(self.kept.get(_ERROR, b""))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What to run, in which container, and what is fed to it.
+
+    `stdin` has no end there: the channels of `v4` cannot say it. The command must know how much to
+    read.
+    """
+
+    words: Sequence[str]
+    container: str = ""
+    stdin: bytes = b""
+
+
 async def execute(
-    session: Session,
-    namespace: str,
-    pod: str,
-    *,
-    command: Sequence[str],
-    container: str = "",
-    timeout: timedelta,
+    session: Session, namespace: str, pod: str, *, command: Command, timeout: timedelta
 ) -> Executed:
-    """Run `command`. Both streams are read to their end, or up to 256 KiB each.
+    """Run a command. Both streams are read to their end, or up to 256 KiB each.
 
     An UnavailableError where it does not end in time or the connection breaks: nobody knows then
     whether the command went on.
     """
     doing = f"exec in pod {namespace}/{pod}"
-    query = [("command", word) for word in command]
+    query = [("command", word) for word in command.words]
     query += [("stdout", "true"), ("stderr", "true")]
-    query += [("container", container)] if container else []
+    query += [("container", command.container)] if command.container else []
+    query += [("stdin", "true")] if command.stdin else []
     where = path("api/v1/namespaces", namespace, "pods", pod, "exec")
     channels = _Channels(limit=_LIMIT)
     async with (
         session.socket(doing, where, query) as socket,
         asyncio.timeout(timeout.total_seconds()),
     ):
+        for start in range(0, len(command.stdin), _CHUNK):
+            await socket.send_bytes(_STDIN + command.stdin[start : start + _CHUNK])
         async for message in socket:
             _take(channels, message)
     return _executed(channels, doing=doing)

@@ -7,7 +7,7 @@ from typing import Any
 
 from healer.client.http import MEBIBYTE, retry_after
 from healer.client.kubernetes.container import Pod
-from healer.client.kubernetes.exec import Executed, execute
+from healer.client.kubernetes.exec import Command, Executed, execute
 from healer.client.kubernetes.object import Event, Object, Wire
 from healer.client.kubernetes.refusal import parse_status, refused
 from healer.client.kubernetes.session import Answer, Request, Session, dry, path
@@ -103,15 +103,20 @@ class Pods:
         return _success(request, answer).body.decode("utf-8", "replace")
 
     async def exec(
-        self, namespace: str, pod: Pod, *, command: Sequence[str], timeout: timedelta
+        self,
+        namespace: str,
+        pod: Pod,
+        *,
+        command: Sequence[str],
+        timeout: timedelta,
+        stdin: bytes = b"",
     ) -> Executed:
-        """Run a command in its main container."""
+        """Run a command in its main container; it must know how much of `stdin` to read."""
         return await execute(
             self._session,
             namespace,
             pod.name,
-            command=command,
-            container=pod.main_container,
+            command=Command(words=command, container=pod.main_container, stdin=stdin),
             timeout=timeout,
         )
 

@@ -28,4 +28,23 @@ DRILLS = (
         remedy="report-young-files",
         ending=Ending.UNTOUCHED,
     ),
+    Scenario(
+        name="INC-007",
+        fault="filling-disk",
+        what="old models, logs and checkpoints fill the volume of an inference service",
+        remedy="make-room",
+    ),
+    Scenario(
+        name="INC-007.models",
+        fault="filling-disk-old-models",
+        what="the same, and to take old models away is enough",
+        remedy="make-room",
+    ),
+    Scenario(
+        name="INC-007.in-use",
+        fault="filling-disk-in-use",
+        what="the volume fills up with data and with checkpoints of a training that goes on",
+        remedy="report-what-fills-it",
+        ending=Ending.UNTOUCHED,
+    ),
 )

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 
 from healer.lab.fault.contract import Fault
+from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import Flood
 from healer.lab.fault.volume import FullVolume
 
 _ALL: tuple[Fault, ...] = (
+    FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
+    FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
+    FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),
     Flood(),
     FullVolume(),
     FullVolume(name="full-volume-young", age="1 hour", lasts=True),

@@ -130,6 +130,19 @@ def test_a_flood_is_answered_with_two_more_replicas_for_real(home: Path) -> None
     assert 0 < seconds["detect"] <= seconds["act"] < seconds["heal"]
 
 
+def test_a_filling_disk_is_given_room_and_no_more_than_that(home: Path) -> None:
+    report = drill(home, "INC-007")
+    assert_in_order(report, *healing("purge", "rotate", "thin"))
+    purged, rotated, thinned = (
+        event["outcome"]["evidence"] for event in events(report, "StepFinished")
+    )
+    assert [name.rpartition("@")[2] for name in purged["gone"]] == ["rev1", "rev2"]
+    assert rotated["gone"] == ["server.log.3", "server.log"]
+    assert thinned["gone"] == ["checkpoint-100"]
+    assert thinned["left"] == 2  # of six, three may go: one was enough
+    assert purged["used_share"] > rotated["used_share"] > 0.8 > thinned["used_share"]
+
+
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("SCENARIO-2", ["evict"]), ("INC-001", ["scale", "scaled"])],
