@@ -12,6 +12,7 @@ from inference.health import Health
 from inference.live import LiveConfig
 from inference.metrics import Metrics
 from inference.models import Models
+from inference.repair import Repair
 from inference.serving import Serving
 from inference.settings import Settings
 from inference.ssd import Ssd
@@ -25,6 +26,7 @@ class Parts:
     live: LiveConfig
     metrics: Metrics
     models: Models
+    repair: Repair
     admission: Admission
     ssd: Ssd | None
     cache: PrefixCache

@@ -11,6 +11,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from inference import manifest as manifests
@@ -23,8 +24,40 @@ _STALE_SECONDS = 3600.0
 _CHUNK = 1 << 20
 
 
+class Cause(StrEnum):
+    """Why nothing was restored."""
+
+    MODEL = "model"
+    BACKUP = "backup"
+    SPACE = "space"
+    COPY = "copy"
+
+
 class RestoreError(Exception):
     """Nothing was restored; the text says why and what would help."""
+
+    def __init__(self, text: str, *, cause: Cause) -> None:
+        super().__init__(text)
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a restore would do. Nothing was touched to find it out."""
+
+    manifest: Manifest
+    kept: bool
+    faults: list[Fault]
+
+    @property
+    def files(self) -> list[str]:
+        """What comes from the backup."""
+        return sorted({each.file for each in self.faults if each.reason is not Reason.UNLISTED})
+
+    @property
+    def bytes(self) -> int:
+        """What these weigh."""
+        return sum(self.manifest.files[name].size for name in self.files)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +69,35 @@ class Restored:
     bytes: int = 0
 
 
-def restore(folder: Path, backup: Path) -> Restored:
-    """Make the folder sound again; RestoreError leaves it as it was."""
+def plan(folder: Path, backup: Path) -> Plan:
+    """Read every byte of both; RestoreError where the folder may not be restored from there."""
     if not folder.is_dir():
         msg = f"no model folder at {folder}"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.MODEL)
     manifest, kept = _manifest(folder, backup)
     _demand_sound(backup, manifest)
-    faults = verify(folder, manifest)
-    needed = sorted({each.file for each in faults if each.reason is not Reason.UNLISTED})
+    found = Plan(manifest=manifest, kept=kept, faults=verify(folder, manifest))
+    _demand_space(folder, found.bytes)
+    return found
+
+
+def restore(folder: Path, backup: Path) -> Restored:
+    """Make the folder sound again; RestoreError leaves it as it was."""
+    planned = plan(folder, backup)
+    manifest = planned.manifest
     _clear_stale(folder)
-    _demand_space(folder, sum(manifest.files[name].size for name in needed))
     staged: dict[str, Path] = {}
     try:
-        for name in needed:
+        for name in planned.files:
             staged[name] = _stage(backup / name, folder / name, manifest.files[name])
-        quarantined = _replace(folder, faults, staged)
-        if not kept:
+        quarantined = _replace(folder, planned.faults, staged)
+        if not planned.kept:
             manifests.write(folder, manifest)
     finally:
         for temporary in staged.values():
             temporary.unlink(missing_ok=True)
     _demand_repaired(folder, manifest)
-    size = sum(manifest.files[name].size for name in needed)
-    return Restored(files=needed, quarantined=quarantined, bytes=size)
+    return Restored(files=planned.files, quarantined=quarantined, bytes=planned.bytes)
 
 
 def _manifest(folder: Path, backup: Path) -> tuple[Manifest, bool]:
@@ -71,10 +109,10 @@ def _manifest(folder: Path, backup: Path) -> tuple[Manifest, bool]:
         theirs = manifests.read(backup)
     except ManifestError as error:
         msg = f"the backup {backup} cannot be trusted: {error}"
-        raise RestoreError(msg) from error
+        raise RestoreError(msg, cause=Cause.BACKUP) from error
     if theirs is None:
         msg = f"neither {folder} nor {backup} has a sound manifest.json: there is nothing to trust"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.BACKUP)
     return theirs, False
 
 
@@ -90,14 +128,14 @@ def _demand_sound(backup: Path, manifest: Manifest) -> None:
     if faults:
         told = "; ".join(each.text for each in faults[:3])
         msg = f"the backup {backup} is not sound, nothing was touched: {told}"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.BACKUP)
 
 
 def _demand_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size and free < size + _RESERVE_BYTES:
         msg = f"{folder} has {free} bytes free; {size} and a reserve of {_RESERVE_BYTES} are needed"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.SPACE)
 
 
 def _stage(source: Path, target: Path, entry: Entry) -> Path:
@@ -116,11 +154,11 @@ def _stage(source: Path, target: Path, entry: Entry) -> Path:
     except OSError as error:
         Path(name).unlink(missing_ok=True)
         msg = f"{source} could not be copied, nothing was replaced: {error}"
-        raise RestoreError(msg) from error
+        raise RestoreError(msg, cause=Cause.COPY) from error
     if digest.hexdigest() != entry.sha256:
         Path(name).unlink(missing_ok=True)
         msg = f"{source} changed while it was copied, nothing was replaced"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.COPY)
     return Path(name)
 
 
@@ -157,7 +195,7 @@ def _demand_repaired(folder: Path, manifest: Manifest) -> None:
     faults = verify(folder, manifest)
     if faults:
         msg = f"{folder} is still not sound after the restore: {faults[0].text}"
-        raise RestoreError(msg)
+        raise RestoreError(msg, cause=Cause.MODEL)
 
 
 def _clear_stale(folder: Path) -> None:

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from inference import gauges
 from inference.admission import Admission
-from inference.api import admin, completion, error, models, status
+from inference.api import admin, completion, error, models, repair, status
 from inference.breaker import Breaker
 from inference.cache import PrefixCache
 from inference.engine import Deliveries
@@ -26,6 +26,7 @@ from inference.live import LiveConfig
 from inference.metrics import Metrics
 from inference.models import Models
 from inference.parts import PARTS, Parts
+from inference.repair import Repair
 from inference.settings import Settings
 from inference.ssd import Ssd
 
@@ -72,6 +73,7 @@ class Server:
         parts = Parts(
             settings=settings, live=live, metrics=metrics, models=served, admission=admission,
             ssd=ssd, cache=cache, health=health, gpus=gpus,
+            repair=Repair(folder=settings.model, backup=settings.backup),
         )  # fmt: skip
         gauges.register(parts)
         metrics.registry.register(GpuCollector(gpus))
@@ -95,7 +97,7 @@ class Server:
             client_max_size=self._settings.max_body_bytes,
         )
         app[PARTS] = self.parts
-        for module in (completion, models, status, admin):
+        for module in (completion, models, status, admin, repair):
             app.add_routes(module.routes)
         app.cleanup_ctx.append(self._alive)
         return app

@@ -33,6 +33,9 @@ class Settings:
         default=None,
         metadata=_of("folder of the models that may be loaded (default: the model's parent)", Path),
     )
+    backup: Path | None = field(
+        default=None, metadata=_of("folder of the model's backup, for restores", Path)
+    )
     integrity_seconds: float = field(
         default=5.0, metadata=_of("seconds between looks at the model's files", float, 0.02)
     )

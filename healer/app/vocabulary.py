@@ -12,6 +12,7 @@ from healer.action.flow import Wait, WaitUntil
 from healer.action.inference.breaker import BreakerReset
 from healer.action.inference.cache import CacheEvict
 from healer.action.inference.limit import Limits
+from healer.action.inference.model import ModelRestore
 from healer.action.kubernetes.autoscale import Autoscale
 from healer.action.kubernetes.config import ConfigMapPatch
 from healer.action.kubernetes.exec import Exec
@@ -29,6 +30,7 @@ from healer.check.inference.breaker import Breaker
 from healer.check.inference.cache import Cache
 from healer.check.inference.health import Components, Health
 from healer.check.inference.metric import Metrics
+from healer.check.inference.model import Model
 from healer.check.kubernetes.claim import Pvc
 from healer.check.kubernetes.describe import Describe
 from healer.check.kubernetes.event import Events
@@ -69,6 +71,7 @@ KUBERNETES_ACTIONS = (
     Recipe(Limits, lambda kubernetes, _: Limits(kubernetes)),
     Recipe(PurgeRevisions, lambda kubernetes, clock: PurgeRevisions(kubernetes, clock=clock)),
     Recipe(PvcExpand, lambda kubernetes, clock: PvcExpand(kubernetes, clock=clock)),
+    Recipe(ModelRestore, lambda kubernetes, clock: ModelRestore(kubernetes, clock=clock)),
     Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
@@ -89,6 +92,7 @@ KUBERNETES_CHECKS = (
     Recipe(Health, lambda kubernetes, _: Health(kubernetes)),
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
+    Recipe(Model, lambda kubernetes, _: Model(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
     Recipe(Reclaimable, lambda kubernetes, _: Reclaimable(kubernetes)),

@@ -14,11 +14,12 @@ from healer.client.http import refusal
 from healer.client.kubernetes.container import Pod
 from healer.client.kubernetes.pod import Pods, ProxyCall
 from healer.client.kubernetes.session import Answer
-from healer.errors import UnavailableError
+from healer.errors import TemporaryError, UnavailableError
 from healer.model.service import Endpoint
 
 _ADMIN_KEY = "X-Admin-Key"
 _SUCCESS = range(200, 300)
+_LATER = 202
 _UNHEALTHY = 503
 
 
@@ -59,6 +60,28 @@ class Evicted:
     """What was deleted, or on a dry run what would be."""
 
     files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles:
+    """What a server found when it read every byte of its model and of the backup.
+
+    `cause` is why nothing can be restored (`backup`, `space`, `model`); '' where it can.
+    """
+
+    folder: str
+    sound: bool
+    faults: tuple[str, ...]
+    cause: str
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What came from the backup, or on a dry run would come."""
+
+    files: tuple[str, ...]
     bytes: int
 
 
@@ -117,6 +140,32 @@ class Inference:
         told = _json(answer, doing="/admin/cache/evict")
         return Evicted(files=_count(told, "removed_files"), bytes=_count(told, "removed_bytes"))
 
+    async def model_files(self) -> ModelFiles:
+        """Are model and backup sound? A TemporaryError while the server is still reading them."""
+        answer = await self._call("GET", "/admin/model", admin=True)
+        told = _json(answer, doing="/admin/model")
+        if answer.status == _LATER:
+            message = f"pod {self._pod} is still reading every byte of its model"
+            raise TemporaryError(message, retry_after=timedelta(seconds=5))
+        faults: list[Any] = told.get("faults") or []
+        return ModelFiles(
+            folder=str(told.get("folder", "")),
+            sound=told.get("sound") is True,
+            faults=tuple(str(one["text"]) for one in faults),
+            cause=str(told.get("cause", "")),
+            refusal=str(told.get("refusal", "")),
+        )
+
+    async def restore_model(self, *, dry_run: bool) -> Restored | None:
+        """Restore from the backup what is not sound; None while that goes on: ask again."""
+        body = {"dry_run": dry_run}
+        answer = await self._call("POST", "/admin/model/restore", body=body, admin=True)
+        if answer.status == _LATER:
+            return None
+        told = _json(answer, doing="/admin/model/restore")
+        files: list[Any] = told.get("files") or []
+        return Restored(files=tuple(map(str, files)), bytes=_count(told, "bytes"))
+
     async def config(self) -> Mapping[str, Any]:
         """The limits that can be changed while it runs."""
         answer = await self._call("GET", "/admin/config", admin=True)
@@ -166,6 +215,13 @@ def one_per_volume(pods: Iterable[Pod]) -> list[Pod]:
     """One ready pod for each set of claims: its cache is theirs. Without claims, each its own."""
     ready = [pod for pod in pods if pod.ready]
     chosen = {pod.claims or (pod.metadata.uid,): pod for pod in reversed(ready)}
+    return sorted(chosen.values(), key=lambda pod: pod.name)
+
+
+def one_running_per_volume(pods: Iterable[Pod]) -> list[Pod]:
+    """The same, of all pods whose server runs: one that is ready where there is one."""
+    running = sorted((pod for pod in pods if pod.running), key=lambda pod: (pod.ready, pod.name))
+    chosen = {pod.claims or (pod.metadata.uid,): pod for pod in running}
     return sorted(chosen.values(), key=lambda pod: pod.name)
 
 

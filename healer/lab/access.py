@@ -9,6 +9,7 @@ HEALER = Identity(user="healer")
 _RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("", ("pods", "events", "nodes", "persistentvolumeclaims"), ("get", "list")),
     ("", ("persistentvolumeclaims",), ("patch",)),
+    ("", ("pods",), ("delete",)),
     ("", ("pods/log",), ("get",)),
     ("", ("pods/proxy", "pods/exec"), ("get", "create")),
     ("", ("pods/eviction",), ("create",)),

@@ -83,6 +83,16 @@ class Remote:
         pods = await self.objects("pods", namespace, selector)
         return sorted(pod["metadata"]["name"] for pod in pods if _ready(pod))
 
+    async def delete(self, plural: str, namespace: str, name: str) -> None:
+        """Delete an object, gracefully; one that is gone already is no error."""
+        path = f"{GROUPS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}/{name}"
+        headers = {"Authorization": f"Bearer {self.state.token}"}
+        url = self.state.kubernetes + path
+        async with self._session.delete(url, headers=headers, ssl=self._ssl) as answer:
+            if answer.status >= 400 and answer.status != 404:
+                message = f"{url} answers {answer.status}: {(await answer.text())[:300]}"
+                raise PermanentError(message)
+
     async def run_in(self, namespace: str, pod: str, argv: Sequence[str]) -> Ran:
         """Run a command in a pod to its end, as `kubectl exec` does."""
         url = f"{self.state.kubernetes}/api/v1/namespaces/{namespace}/pods/{pod}/exec"

@@ -12,13 +12,14 @@ from healer.action.contract import Action, StepContext
 from healer.action.inference.breaker import BreakerReset, BreakerResetParams
 from healer.action.inference.cache import CacheEvict, CacheEvictParams
 from healer.action.inference.limit import Limits, LimitsParams
+from healer.action.inference.model import ModelRestore, ModelRestoreParams
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.errors import RejectedError, TemporaryError, UnavailableError
 from healer.lab.contract import Object
 from healer.model.outcome import Result
 from healer.model.service import Endpoint
 from tests.fakes.inference import KEY, FakeServer, servers
-from tests.fakes.lab import Lab, recorded, step
+from tests.fakes.lab import HastyClock, Lab, recorded, step
 
 DAY = 86_400.0
 WEEK = CacheEvictParams(older_than=timedelta(days=7))
@@ -112,6 +113,52 @@ async def test_after_a_crash_what_is_left_tells_whether_it_was_deleted(fleet: Fl
     assert before
     assert after
     assert (before.result, after.result) == (Result.FAILED, Result.SUCCEEDED)
+
+
+async def test_a_model_on_a_shared_volume_is_restored_once_whoever_is_ready(fleet: Fleet) -> None:
+    fleet.share_a_volume()
+    names = sorted(fleet.by_pod)
+    for server in fleet.by_pod.values():
+        server.faults = fleet.first.faults
+    fleet.first.faults += ["Checksum mismatch: a"]
+    for name in names[:-1]:
+        fleet.lab.change("pods", name, lambda one: one["status"].update(conditions=[]))
+    restore = ModelRestore(fleet.lab.admin, clock=HastyClock())
+
+    rehearsed = await restore.run(ModelRestoreParams(), fleet.step(dry_run=True))
+    before = await restore.settle(ModelRestoreParams(), fleet.step())
+    outcome = await restore.run(ModelRestoreParams(), fleet.step())
+    after = await restore.settle(ModelRestoreParams(), fleet.step())
+
+    assert rehearsed.result is Result.SKIPPED
+    assert rehearsed.summary == "would restore a (7 bytes) from the backup"
+    assert outcome.summary == "restored a (7 bytes) from the backup"
+    assert outcome.evidence["pods"] == [names[-1]]
+    assert before
+    assert after
+    assert (before.result, after.result) == (Result.FAILED, Result.SUCCEEDED)
+
+
+async def test_a_restore_that_takes_its_time_is_waited_for(fleet: Fleet) -> None:
+    fleet.share_a_volume()
+    for server in fleet.by_pod.values():
+        server.faults, server.reading = ["Checksum mismatch: a"], 3
+
+    restore = ModelRestore(fleet.lab.admin, clock=HastyClock())
+    outcome = await restore.run(ModelRestoreParams(), fleet.step())
+
+    assert outcome.result is Result.SUCCEEDED
+
+
+async def test_a_server_that_refuses_its_backup_is_heard(fleet: Fleet) -> None:
+    fleet.share_a_volume()
+    for server in fleet.by_pod.values():
+        server.faults, server.cause = ["Checksum mismatch: a"], "backup"
+
+    restore = ModelRestore(fleet.lab.admin, clock=HastyClock())
+    with pytest.raises(RejectedError, match="the backup forbids it"):
+        await restore.run(ModelRestoreParams(), fleet.step())
+    assert all(server.faults for server in fleet.by_pod.values())
 
 
 async def test_without_a_ready_pod_nobody_can_be_asked(fleet: Fleet) -> None:

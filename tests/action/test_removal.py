@@ -185,3 +185,34 @@ async def test_a_pod_of_somebody_else_is_none_of_ours(lab: Lab) -> None:
 def test_which_pod_must_be_said_and_only_once(params: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         RemovalParams.model_validate(params)
+
+
+@pytest.mark.parametrize("kind", [Evict, DeletePod])
+async def test_with_nobody_to_remove_an_optional_removal_succeeds_and_touches_nothing(
+    lab: Lab, kind: type[Evict | DeletePod]
+) -> None:
+    action, before = kind(lab.admin), lab.versions
+    params = await action.prepare(RemovalParams(select="not-ready", optional=True), step())
+
+    rehearsed = await action.run(recorded(params), step(dry_run=True))
+    outcome = await action.run(recorded(params), step())
+    settled = await action.settle(recorded(params), step())
+
+    assert rehearsed.result is Result.SKIPPED
+    assert outcome.result is Result.SUCCEEDED
+    assert settled == outcome
+    assert "nobody to remove" in outcome.summary
+    assert lab.versions == before
+
+
+@pytest.mark.parametrize("kind", [Evict, DeletePod])
+async def test_an_optional_removal_removes_whom_it_finds(
+    lab: Lab, kind: type[Evict | DeletePod]
+) -> None:
+    lab.change("pods", name := first(lab), unready)
+    action = kind(lab.admin)
+    params = await action.prepare(RemovalParams(select="not-ready", optional=True), step())
+
+    outcome = await action.run(recorded(params), step())
+
+    assert (params.pod, outcome.result) == (name, Result.SUCCEEDED)

@@ -40,7 +40,7 @@ async def _real(stack: AsyncExitStack, model: Path, disk: Path) -> int:
     from inference.server import Server
     from inference.settings import Settings
 
-    settings: dict[str, Any] = {"model": model, "ssd_dir": disk, "admin_key": KEY}
+    settings: dict[str, Any] = {"model": model, "backup": model, "ssd_dir": disk, "admin_key": KEY}
     server = Server(Settings(**settings))
     site = TestServer(server.application(), host="127.0.0.1")
     await site.start_server()
@@ -88,6 +88,17 @@ async def test_limits_are_read_and_changed(inference: Inference) -> None:
 
     assert isinstance(before, int)
     assert after == 3
+
+
+async def test_a_sound_model_is_told_and_nothing_of_it_restored(inference: Inference) -> None:
+    found = await inference.model_files()
+    rehearsed = await inference.restore_model(dry_run=True)
+    done = await inference.restore_model(dry_run=False)
+
+    assert (found.sound, found.faults, found.cause) == (True, (), "")
+    assert done == rehearsed
+    assert done
+    assert (done.files, done.bytes) == ((), 0)
 
 
 @pytest.mark.real

@@ -16,12 +16,19 @@ KEY = "key-of-the-admin"
 
 @dataclass(slots=True, kw_only=True)
 class FakeServer:
-    """One server. `cache` holds (age in seconds, bytes) of each file; pods may share the list."""
+    """One server. `cache` holds (age in seconds, bytes) of each file; pods may share the list.
+
+    `faults` are those of its model, `cause` is why nothing can be restored, `reading` is how many
+    more times it answers that it is not done yet.
+    """
 
     key: str = KEY
     limit: int = 256
     breaker: str = "closed"
     cache: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
+    faults: list[str] = field(default_factory=list[str])
+    cause: str = ""
+    reading: int = 0
     status: int = 200
     asked: list[str] = field(default_factory=list[str])
 
@@ -32,12 +39,19 @@ class FakeServer:
             return _error(self.status, "not now", "overloaded")
         if request.path.startswith("/admin") and request.headers.get("X-Admin-Key") != self.key:
             return _error(401, "wrong or missing admin key", "invalid_api_key")
+        if request.path.startswith("/admin/model") and self.reading:
+            self.reading -= 1
+            return web.json_response({"folder": "/models/default"}, status=202)
+        if self.asked[-1] == "POST /admin/model/restore" and self.cause:
+            return _error(409, f"the {self.cause} forbids it", f"restore_{self.cause}")
         pages = {
             "GET /admin/circuit-breaker/status": self._breakers,
             "POST /admin/circuit-breaker/reset": self._reset,
             "GET /admin/cache": self._usage,
             "POST /admin/cache/evict": self._evict,
             "GET /admin/config": self._config,
+            "GET /admin/model": self._model,
+            "POST /admin/model/restore": self._restore,
             "PATCH /admin/config": self._configure,
         }
         if self.asked[-1] not in pages:
@@ -84,6 +98,23 @@ class FakeServer:
             "free_bytes": 1,
             "dry_run": asked["dry_run"],
         }
+
+    async def _model(self, _: web.Request) -> dict[str, Any]:
+        return {
+            "folder": "/models/default",
+            "sound": not self.faults,
+            "faults": [{"file": "a", "reason": "checksum", "text": one} for one in self.faults],
+            "restorable": not self.cause,
+            "cause": self.cause,
+            "refusal": f"the {self.cause} forbids it" if self.cause else "",
+        }
+
+    async def _restore(self, request: web.Request) -> dict[str, Any]:
+        dry_run = (await request.json())["dry_run"]
+        files = ["a"] if self.faults else []
+        if not dry_run:
+            self.faults.clear()
+        return {"files": files, "bytes": 7 * len(files), "quarantined": [], "dry_run": dry_run}
 
     async def _configure(self, request: web.Request) -> dict[str, Any]:
         self.limit = (await request.json())["maxNumSeqs"]

@@ -12,6 +12,10 @@ from healer.errors import PermanentError
 _UNKNOWN_AGE = datetime.max.replace(tzinfo=UTC)
 
 
+class NobodyError(PermanentError):
+    """No pod is meant."""
+
+
 class Select(StrEnum):
     """How to choose one of the service's pods."""
 
@@ -34,7 +38,7 @@ async def find_pod(pods: Pods, ctx: StepContext, *, name: str | None, select: Se
         what = f"no pod that is {select.value}"
     if not found:
         message = f"{namespace} has {what}: nothing to do"
-        raise PermanentError(message)
+        raise NobodyError(message)
     return found[0]
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from healer.action.contract import StepContext, Undo
-from healer.action.kubernetes.choice import Select, find_pod
+from healer.action.kubernetes.choice import NobodyError, Select, find_pod
 from healer.action.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.permission import allow
@@ -22,6 +22,8 @@ class RemovalParams(Params):
 
     pod: ObjectName | None = None
     select: Literal["not-ready", "oldest", "most-restarted", "oom-killed"] | None = None
+    optional: bool = False
+    """Nobody to remove is no failure."""
     uid: str | None = None
 
     @model_validator(mode="after")
@@ -58,6 +60,8 @@ class Evict:
 
     async def run(self, params: RemovalParams, ctx: StepContext) -> Outcome:
         """Ask once. What a budget does not allow now is told as such, with nothing done."""
+        if _nobody(params):
+            return _nothing_to_do(params, ctx)
         namespace, pod, uid = _final(params, ctx)
         if await _gone(self._pods, namespace, pod, uid):
             return _already_gone(pod)
@@ -101,6 +105,8 @@ class DeletePod:
 
     async def run(self, params: RemovalParams, ctx: StepContext) -> Outcome:
         """Delete it, if it is still the same one."""
+        if _nobody(params):
+            return _nothing_to_do(params, ctx)
         namespace, pod, uid = _final(params, ctx)
         if await _gone(self._pods, namespace, pod, uid):
             return _already_gone(pod)
@@ -123,7 +129,12 @@ async def _chosen(pods: Pods, params: RemovalParams, ctx: StepContext) -> Remova
     if params.uid is not None:
         return params
     select = Select(params.select or Select.NOT_READY)
-    pod = await find_pod(pods, ctx, name=params.pod, select=select)
+    try:
+        pod = await find_pod(pods, ctx, name=params.pod, select=select)
+    except NobodyError:
+        if params.optional:
+            return params
+        raise
     return params.model_copy(update={"pod": pod.name, "uid": pod.metadata.uid})
 
 
@@ -139,10 +150,22 @@ async def _gone(pods: Pods, namespace: str, name: str, uid: str) -> bool:
 
 
 async def _settled(pods: Pods, params: RemovalParams, ctx: StepContext) -> Outcome:
+    if _nobody(params):
+        return _nothing_to_do(params, ctx)
     namespace, pod, uid = _final(params, ctx)
     if await _gone(pods, namespace, pod, uid):
         return _already_gone(pod)
     return Outcome(result=Result.FAILED, summary=f"pod {pod} is still there")
+
+
+def _nobody(params: RemovalParams) -> bool:
+    return params.optional and params.uid is None
+
+
+def _nothing_to_do(params: RemovalParams, ctx: StepContext) -> Outcome:
+    summary = f"no pod of {ctx.target} is {params.select or params.pod}: nobody to remove"
+    result = Result.SKIPPED if ctx.dry_run else Result.SUCCEEDED
+    return Outcome(result=result, summary=summary)
 
 
 def _final(params: RemovalParams, ctx: StepContext) -> tuple[str, str, str]:

@@ -126,6 +126,13 @@ class Pod(Wire):
         return self.metadata.deletion_timestamp is not None
 
     @property
+    def running(self) -> bool:
+        """Does its container run at this moment, ready or not?"""
+        if self.status.phase != "Running" or self.leaving:
+            return False
+        return any(one.state.running is not None for one in self.status.container_statuses)
+
+    @property
     def statuses(self) -> tuple[ContainerStatus, ...]:
         """Init containers first, as they run."""
         return self.status.init_container_statuses + self.status.container_statuses

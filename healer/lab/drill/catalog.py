@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import disk, latency
+from healer.lab.drill import disk, latency, model
 from healer.lab.drill.scenario import Scenario
 
-_ALL: tuple[Scenario, ...] = (*disk.DRILLS, *latency.DRILLS)
+_ALL: tuple[Scenario, ...] = (
+    *disk.DRILLS,
+    *latency.DRILLS,
+    *model.DRILLS,
+)
 
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import Flood
+from healer.lab.fault.model import CorruptModel
 from healer.lab.fault.volume import FullVolume
 
 _ALL: tuple[Fault, ...] = (
@@ -15,6 +16,12 @@ _ALL: tuple[Fault, ...] = (
     FullVolume(),
     FullVolume(name="full-volume-young", age="1 hour", lasts=True),
     FullVolume(name="full-volume-young-fixed", age="1 hour", lasts=True, expandable=False),
+    CorruptModel(name="corrupt-model"),
+    CorruptModel(name="corrupt-model-and-backup", backup_too=True),
+    CorruptModel(name="corrupt-model-and-restart", restart=True),
+    CorruptModel(name="corrupt-model-in-passing", passes=True),
+    CorruptModel(name="corrupt-model-in-passing-and-restart", passes=True, restart=True),
+    CorruptModel(name="corrupt-model-unlisted", unlisted=True),
 )
 
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}

@@ -162,3 +162,12 @@ def test_a_dry_run_says_step_by_step_what_it_would_do_and_touches_nothing(
     assert len(report["steps"]) == len(steps)
     assert all(words.startswith("would ") for words in report["steps"])
     assert_told(report, "slack", ("StepFinished", "Closed"))
+
+
+def test_a_corrupt_model_comes_back_from_its_backup_for_real(home: Path) -> None:
+    report = drill(home, "SCENARIO-6")
+    assert_in_order(report, *healing("restore"))
+    findings = {one["check"]: one for one in events(report, "Diagnosed")[0]["findings"]}
+    assert "Checksum mismatch" in findings["model"]["evidence"]["first"]
+    outcome = events(report, "StepFinished")[0]["outcome"]
+    assert outcome["evidence"]["files"] == ["model-00001-of-00002.safetensors"]
