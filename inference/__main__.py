@@ -1,7 +1,8 @@
 """Command line: `python -m inference serve --model DIR`, and what makes and keeps a model sound.
 
 make-model writes a tiny one, seal writes a folder's manifest, verify checks against it, restore
-puts bad files right from a backup; gpu tells what the driver says of the GPUs.
+puts bad files right from a backup. router sends requests to experts, classifier proves what it
+chooses by, and gpu tells what the driver says of the GPUs.
 """
 
 import sys
@@ -9,16 +10,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 _USAGE = """usage: python -m inference serve --model DIR [--help for all flags]
+       python -m inference router --config experts.yaml [--help for all flags]
+       python -m inference classifier [DIR]
        python -m inference gpu
        python -m inference make-model DIR
        python -m inference seal DIR
        python -m inference verify DIR
        python -m inference restore DIR --from BACKUP"""
 
+_RUNNING = ("serve", "router")
+
 
 def main(arguments: list[str]) -> int:
     """Exit code: 0 done, 1 failed, 2 wrong usage."""
-    if any(each.startswith("-") for each in arguments[1:2]) and arguments[0] != "serve":
+    if any(each.startswith("-") for each in arguments[1:2]) and arguments[0] not in _RUNNING:
         arguments = []
     match arguments:
         case ["make-model", folder]:
@@ -31,6 +36,10 @@ def main(arguments: list[str]) -> int:
             code = _work(Path(folder), lambda path: _restore(path, Path(backup)))
         case ["gpu"]:
             code = _gpu()
+        case ["classifier", *folder] if len(folder) <= 1:
+            code = _classifier(Path(folder[0]) if folder else None)
+        case ["router", *rest]:
+            code = _router(rest)
         case ["serve", *rest]:
             code = _serve(rest)
         case _:
@@ -114,6 +123,35 @@ def _gpu() -> int:
     sys.stdout.write(json.dumps(shown(source.read()), indent=2) + "\n")
     source.close()
     return 0
+
+
+def _classifier(folder: Path | None) -> int:
+    """Load it as the router does and try it; OK, or why it cannot be used."""
+    from inference.router.minilm import ClassifierError, MiniLm, folder_of
+
+    try:
+        MiniLm(folder_of(folder), threads=1).prove()
+    except ClassifierError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write("OK\n")
+    return 0
+
+
+def _router(arguments: list[str]) -> int:
+    from inference import logs
+    from inference.router import settings
+    from inference.settings import SettingsError
+
+    try:
+        found, experts = settings.from_process(arguments)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.to_stdout()
+    from inference.router import server
+
+    return server.main(found, experts)
 
 
 def _serve(arguments: list[str]) -> int:

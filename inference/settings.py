@@ -15,10 +15,14 @@ class SettingsError(Exception):
     """A setting that cannot be used; the text names it and says what would be right."""
 
 
-def _of(
+def described(
     text: str, parse: Callable[[str], object] = str, least: float | None = None
 ) -> dict[str, object]:
+    """What a field of settings is, how its text is read, and the least that it may be."""
     return {"help": text, "parse": parse, "least": least}
+
+
+_of = described  # short, for the long table below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,17 +144,7 @@ class Settings:
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     """Read flags over environment over defaults; every fault is named with its source."""
     flags = vars(_parser().parse_args(arguments))
-    values: dict[str, Any] = {}
-    for item in fields(Settings):
-        if "parse" not in item.metadata:
-            continue
-        raw = flags[item.name]
-        source = "--" + item.name.replace("_", "-")
-        if raw is None:
-            source = "INFERENCE_" + item.name.upper()
-            raw = environment.get(source)
-        if raw is not None:
-            values[item.name] = _value(item.metadata, raw, source)
+    values = values_of(Settings, flags, environment)
     for kind in ("admin", "api"):
         values[f"{kind}_key"] = _key(kind, flags[f"{kind}_key_file"], environment)
     settings = Settings(**values)
@@ -161,6 +155,24 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         msg = f"--overload-status: {settings.overload_status} must be 429 or 503"
         raise SettingsError(msg)
     return settings
+
+
+def values_of(
+    kind: type[Any], flags: Mapping[str, str | None], environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """What flags or environment say of the described fields of a class of settings."""
+    values: dict[str, Any] = {}
+    for item in fields(kind):
+        if "parse" not in item.metadata:
+            continue
+        raw = flags[item.name]
+        source = "--" + item.name.replace("_", "-")
+        if raw is None:
+            source = "INFERENCE_" + item.name.upper()
+            raw = environment.get(source)
+        if raw is not None:
+            values[item.name] = _value(item.metadata, raw, source)
+    return values
 
 
 def _value(metadata: Mapping[str, Any], raw: str, source: str) -> object:
@@ -196,16 +208,22 @@ def _key(kind: str, flag: str | None, environment: Mapping[str, str]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m inference serve", allow_abbrev=False)
-    for item in fields(Settings):
+    parser = parser_of(Settings, "python -m inference serve")
+    for kind in ("admin", "api"):
+        text = f"file with the {kind} key (else INFERENCE_{kind.upper()}_KEY)"
+        parser.add_argument(f"--{kind}-key-file", metavar="V", help=text)
+    return parser
+
+
+def parser_of(kind: type[Any], program: str) -> argparse.ArgumentParser:
+    """A flag for each described field of a class of settings."""
+    parser = argparse.ArgumentParser(prog=program, allow_abbrev=False)
+    for item in fields(kind):
         if "parse" not in item.metadata:
             continue
         default = "" if item.default in (None, "", MISSING) else f" (default {item.default})"
         text = (str(item.metadata["help"]) + default).replace("%", "%%")
         parser.add_argument("--" + item.name.replace("_", "-"), metavar="V", help=text)
-    for kind in ("admin", "api"):
-        text = f"file with the {kind} key (else INFERENCE_{kind.upper()}_KEY)"
-        parser.add_argument(f"--{kind}-key-file", metavar="V", help=text)
     return parser
 
 
