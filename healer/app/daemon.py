@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from healer.app.client import Clients, connect_all
+from healer.app.guard import post
 from healer.app.vocabulary import actions, checks, vocabulary
 from healer.engine.catalog import Catalog
 from healer.engine.deadline import ScheduledTimer
@@ -14,21 +15,14 @@ from healer.engine.desk import Desk
 from healer.engine.dispatcher import Dispatcher
 from healer.engine.journal import Journal
 from healer.errors import Fault
-from healer.guard.approval import ApprovalGuard
-from healer.guard.budget import BudgetGuard
-from healer.guard.contract import Guard
-from healer.guard.cooldown import CooldownGuard
-from healer.guard.firing import SilenceGuard, StillFiringGuard
-from healer.guard.maintenance import Maintenance, MaintenanceGuard
-from healer.guard.paused import PausedGuard
-from healer.guard.window import WindowGuard
+from healer.guard.maintenance import Maintenance
+from healer.guard.post import Surroundings
 from healer.intake.auth import Keyring, WebhookDoor
 from healer.intake.limit import Limits
 from healer.intake.server import Edge, application, listen
 from healer.intake.slack import SlackDoor
 from healer.intake.tls import context
 from healer.kit.clock import Clock, SystemClock
-from healer.model.playbook import GuardSpec
 from healer.notify import words
 from healer.notify.contract import Notifier
 from healer.notify.log import EntryLog
@@ -125,30 +119,23 @@ def _catalog(
     dry_run: bool,
 ) -> Catalog:
     services = settings.known_services
-    guards: list[Guard[Any]] = [
-        ApprovalGuard(),
-        BudgetGuard(fleet=len(services)),
-        CooldownGuard(),
-        MaintenanceGuard([_maintenance(one) for one in settings.maintenance]),
-        PausedGuard(journal.pauses),
-        WindowGuard(),
-    ]
-    house = ["paused", "maintenance"]
-    if clients.alertmanager:
-        guards += [SilenceGuard(clients.alertmanager), StillFiringGuard(clients.alertmanager)]
-        house += ["silence", "still-firing"]
-    budget = settings.budget.model_dump(mode="json")
+    watch = post(
+        Surroundings(
+            fleet=len(services),
+            maintenance=[_maintenance(one) for one in settings.maintenance],
+            pauses=journal.pauses,
+            alerts=clients.alertmanager,
+        ),
+        budget=settings.budget,
+    )
     return Catalog(
         services=services,
         current=lambda: playbooks.current,
         find=playbooks.find,
         actions=actions(clients),
         checks=checks(clients),
-        guards={guard.name: guard for guard in guards},
-        house_guards=(
-            *(GuardSpec(guard=name) for name in house),
-            GuardSpec(guard="budget", params=budget),
-        ),
+        guards=watch.guards,
+        house_guards=watch.house,
         dry_run=dry_run or settings.dry_run,
     )
 

@@ -124,6 +124,11 @@ def vocabulary(settings: Settings | None = None) -> Vocabulary:
         checks={recipe.kind.name: recipe.kind.params for recipe in looking},
         guards={guard.name: guard.params for guard in GUARDS},
         absent=_absent(settings) if settings else {},
+        evidence={
+            recipe.kind.name: recipe.kind.evidence
+            for recipe in looking
+            if hasattr(recipe.kind, "evidence")
+        },
     )
 
 

@@ -1,8 +1,9 @@
 """What the engine asks of a check."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,6 +13,11 @@ from healer.model.outcome import Finding
 from healer.model.service import Service, Target
 
 ParamsT = TypeVar("ParamsT", bound=BaseModel)
+Kinds = MappingProxyType[str, Any]
+"""The names of the evidence, and of which type each value is: `{"value": float}`."""
+
+ANY_NAME = "*"
+"""Among the names of evidence: any other may be there, too, for only the world knows them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,11 @@ class Check(Protocol[ParamsT]):
     @property
     def params(self) -> type[ParamsT]:
         """The model of its parameters."""
+        ...
+
+    @property
+    def evidence(self) -> Mapping[str, Any]:
+        """What its findings hold: the loader refuses conditions that name anything else."""
         ...
 
     def permissions(self, params: ParamsT, *, namespace: str) -> Sequence[Permission]:

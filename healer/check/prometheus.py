@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import Params
 from healer.client.prometheus import Prometheus, Reading
 from healer.errors import PermanentError, TemporaryError
@@ -47,6 +47,7 @@ class Query:
 
     name = "prometheus.query"
     params = QueryParams
+    evidence = Kinds({"value": float, "series": int, "min": float, "max": float})
 
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
@@ -111,6 +112,12 @@ class Range:
 
     name = "prometheus.range"
     params = RangeParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("first", "last", "min", "max", "slope_per_minute"), float),
+            "rising": bool,
+        }
+    )
 
     def __init__(self, prometheus: Prometheus, *, clock: Clock) -> None:
         self._prometheus = prometheus

@@ -7,6 +7,7 @@ from healer.cli.control import pause, resume, status
 from healer.cli.incident import incident
 from healer.cli.lab import lab
 from healer.cli.playbook import playbook
+from healer.cli.rehearse import test
 from healer.cli.serve import serve
 
 
@@ -16,6 +17,7 @@ def main() -> None:
     """Self-healing for LLM inference on Kubernetes."""
 
 
+playbook.add_command(test)
 main.add_command(check)
 main.add_command(incident)
 main.add_command(lab)

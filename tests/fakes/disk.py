@@ -10,7 +10,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict
 
 from healer.action.contract import StepContext, Undo
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.errors import PermanentError, TemporaryError
 from healer.guard.contract import Plan
 from healer.model.effect import Effect, Permission
@@ -62,6 +62,7 @@ class Disk:
 class FreeCheck:
     name = "disk.free"
     params = Nothing
+    evidence = Kinds({"value": float})
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk

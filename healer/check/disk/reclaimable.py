@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.disk.pod import disk_of, disk_permissions
 from healer.check.param import ObjectName, Params
 from healer.client.disk.folder import Kind, Rules, Swept
@@ -46,6 +46,7 @@ class Reclaimable:
 
     name = "disk.reclaimable"
     params = ReclaimableParams
+    evidence = Kinds({"items": int, "bytes": int, "share": float, "names": list[str]})
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.disk.pod import disk_of, disk_permissions
 from healer.check.param import ObjectName, Params
 from healer.client.disk.place import Folder
@@ -31,6 +31,13 @@ class Usage:
 
     name = "disk.usage"
     params = UsageParams
+    evidence = Kinds(
+        {
+            "used_share": float,
+            **dict.fromkeys(("used_bytes", "total_bytes"), int),
+            "largest": list[str],
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

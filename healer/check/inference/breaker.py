@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.inference.server import hear, running_pods, server_permissions
 from healer.check.param import Params
 from healer.client.inference import Inference
@@ -31,6 +31,15 @@ class Breaker:
 
     name = "inference.breaker"
     params = BreakerParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("state", "name", "pod", "protects", "last_error"), str),
+            **dict.fromkeys(("value", "open", "consecutive_failures", "times_opened"), int),
+            **dict.fromkeys(("pods", "silent"), int),
+            "closed": bool,
+            "open_seconds": float,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.inference.server import hear, server_permissions
 from healer.check.param import Params
 from healer.client.inference import one_per_volume
@@ -31,6 +31,12 @@ class Cache:
 
     name = "inference.cache"
     params = CacheParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("files", "total_bytes", "old_files", "old_bytes", "volumes"), int),
+            "free_bytes": int | None,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from healer.check.contract import CheckContext
+from healer.check.contract import ANY_NAME, CheckContext, Kinds
 from healer.check.inference.server import hear, running_pods, server_permissions
 from healer.check.param import Params
 from healer.client.inference import Inference
@@ -27,6 +27,12 @@ class Health:
 
     name = "inference.health"
     params = HealthParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("pods", "healthy", "unhealthy", "silent"), int),
+            **dict.fromkeys(("worst", "mode"), str),
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods
@@ -72,6 +78,13 @@ class Components:
 
     name = "inference.components"
     params = ComponentsParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("worst", "mode", ANY_NAME), str),
+            **dict.fromkeys(("worst_value", "pods", "silent"), int),
+            "sick": list[str],
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

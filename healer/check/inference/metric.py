@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.inference.server import hear, running_pods, server_permissions
 from healer.check.param import Params
 from healer.client.inference import Inference, Sample
@@ -42,6 +42,12 @@ class Metrics:
 
     name = "inference.metrics"
     params = MetricsParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("value", "min", "max"), float),
+            **dict.fromkeys(("series", "pods"), int),
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.inference.server import hear, server_permissions
 from healer.check.param import Params
 from healer.client.inference import ModelFiles, one_running_per_volume
@@ -25,6 +25,13 @@ class Model:
 
     name = "inference.model"
     params = ModelParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("sound", "restorable"), bool),
+            **dict.fromkeys(("faults", "volumes"), int),
+            **dict.fromkeys(("first", "cause", "refusal"), str),
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.object import Claim
@@ -35,6 +35,13 @@ class Pvc:
 
     name = "kubernetes.pvc"
     params = PvcParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("requested", "capacity", "class"), str),
+            **dict.fromkeys(("requested_bytes", "capacity_bytes"), int),
+            **dict.fromkeys(("expandable", "can_grow"), bool),
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._storage = kubernetes.storage

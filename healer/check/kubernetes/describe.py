@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.kubernetes.event import is_about
 from healer.check.kubernetes.subject import deployment_of
 from healer.check.param import Params
@@ -27,6 +27,7 @@ class Describe:
 
     name = "kubernetes.describe"
     params = DescribeParams
+    evidence = Kinds({"text": str})
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._kubernetes = kubernetes

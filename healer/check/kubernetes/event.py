@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.object import Event
@@ -37,6 +37,13 @@ class Events:
 
     name = "kubernetes.events"
     params = EventsParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("count", "warnings"), int),
+            **dict.fromkeys(("reasons", "messages"), list[str]),
+            "last": str,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes, *, clock: Clock) -> None:
         self._pods = kubernetes.pods

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.container import Pod
@@ -32,6 +32,7 @@ class Exec:
 
     name = "kubernetes.exec"
     params = ExecParams
+    evidence = Kinds({"exit_code": int, "stdout": str, "stderr": str, "pod": str})
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

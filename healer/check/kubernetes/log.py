@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.gather import ask_each
 from healer.check.kubernetes.pattern import Expression, find
 from healer.check.kubernetes.subject import selector_of, short
@@ -45,6 +45,13 @@ class LogLines:
 
     name = "kubernetes.logs"
     params = LogParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("matches", "pods", "read"), int),
+            **dict.fromkeys(("lines", "unread"), list[str]),
+            "first": str,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._pods = kubernetes.pods

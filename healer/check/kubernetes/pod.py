@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.kubernetes.subject import selector_of, short
 from healer.check.param import Params, Selector
 from healer.client.kubernetes.cluster import Kubernetes
@@ -33,6 +33,15 @@ class PodState:
 
     name = "kubernetes.pods"
     params = PodParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("total", "ready", "pending", "crash_looping", "oom_killed"), int),
+            **dict.fromkeys(("image_pull", "restarts", "leaving", "ended"), int),
+            **dict.fromkeys(("names", "not_ready"), list[str]),
+            "newest_age_seconds": float | None,
+            "trouble": str,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes, *, clock: Clock) -> None:
         self._pods = kubernetes.pods

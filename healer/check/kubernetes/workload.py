@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.kubernetes.subject import deployment_of
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
@@ -28,6 +28,14 @@ class WorkloadState:
 
     name = "kubernetes.workload"
     params = WorkloadParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("replicas", "ready", "updated", "available", "revision"), int),
+            **dict.fromkeys(("hpa_min", "hpa_max", "hpa_current", "hpa_desired"), int),
+            **dict.fromkeys(("rolling", "stuck", "paused", "hpa", "at_max"), bool),
+            "image": str,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._workloads = kubernetes.workloads
