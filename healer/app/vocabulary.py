@@ -31,6 +31,7 @@ from healer.check.inference.cache import Cache
 from healer.check.inference.health import Components, Health
 from healer.check.inference.metric import Metrics
 from healer.check.inference.model import Model
+from healer.check.kubernetes.autoscaler import AutoscalerState
 from healer.check.kubernetes.claim import Pvc
 from healer.check.kubernetes.describe import Describe
 from healer.check.kubernetes.event import Events
@@ -83,6 +84,7 @@ PROMETHEUS_ACTIONS = (
 )
 FREE_ACTIONS = (Recipe(Wait, lambda _, clock: Wait(clock)),)
 KUBERNETES_CHECKS = (
+    Recipe(AutoscalerState, lambda kubernetes, _: AutoscalerState(kubernetes)),
     Recipe(Breaker, lambda kubernetes, _: Breaker(kubernetes)),
     Recipe(Cache, lambda kubernetes, _: Cache(kubernetes)),
     Recipe(Components, lambda kubernetes, _: Components(kubernetes)),

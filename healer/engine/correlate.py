@@ -1,7 +1,7 @@
 """Which incident does an alert belong to? Pure: the same alert always leads to the same key."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from healer.errors import PermanentError
@@ -17,12 +17,16 @@ from healer.playbook.scope import Scope, build_scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Where an alert leads. `playbook` None: it is about a service of ours, but nothing applies."""
+    """Where an alert leads. `playbook` None: it is about a service of ours, but nothing applies.
+
+    `joins`: where no incident of `key` is open, it joins the first of these that is.
+    """
 
     service: Service
     playbook: Playbook | None
     key: IncidentKey
     severity: str
+    joins: tuple[IncidentKey, ...] = ()
 
 
 class Router:
@@ -42,7 +46,15 @@ class Router:
         name = playbook.name if playbook else ""
         target = self._target(playbook, service, alert, now)
         key = IncidentKey(service=service.name, playbook=name, target=target)
-        return Route(service=service, playbook=playbook, key=key, severity=severity(service, alert))
+        return Route(
+            service=service,
+            playbook=playbook,
+            key=key,
+            severity=severity(service, alert),
+            joins=tuple(replace(key, playbook=other) for other in playbook.joins)
+            if playbook
+            else (),
+        )
 
     def _target(
         self, playbook: Playbook | None, service: Service, alert: Alert, now: datetime

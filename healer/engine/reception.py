@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from healer.engine.catalog import Catalog
-from healer.engine.correlate import Router, is_news
+from healer.engine.correlate import Route, Router, is_news
 from healer.engine.journal import Journal
 from healer.errors import ConflictError, TimelineError, UnavailableError
 from healer.kit.clock import Clock
@@ -158,7 +158,7 @@ class _Sorting:
                 if found is None:
                     tally["", "unmatched"] += 1
                     continue
-                place = self._places.get(found.key) or self._find(found.key)
+                place = self._place_of(found)
                 if not place.is_news(alert):
                     tally[found.key.service, "repeated"] += 1
                     continue
@@ -185,6 +185,14 @@ class _Sorting:
     def still_true(self, places: Iterable[_Place]) -> bool:
         """Is every incident still as open, or as absent, as when it was sorted?"""
         return all(_id(self._journal.find_open(place.key)) == _id(place.known) for place in places)
+
+    def _place_of(self, route: Route) -> _Place:
+        """Its own incident; else an open one that it joins; else a new one."""
+        for key in (route.key, *route.joins):
+            place = self._places.get(key) or self._find(key)
+            if place.known or place.fresh:
+                return place
+        return self._places[route.key]
 
     def _find(self, key: IncidentKey) -> _Place:
         known = self._journal.find_open(key)

@@ -70,7 +70,11 @@ class Site:
 
 
 def _full_volume() -> Site:
-    """A volume of 200 MiB for 200 GiB, so a thousandth of each threshold that is in GB."""
+    """A volume of 200 MiB for 200 GiB, so a thousandth of each threshold that is in GB.
+
+    Few places and a slow step, so that so small a service can be overloaded: a replica answers
+    four requests a second, lets eight wait and refuses the rest.
+    """
     low, critical = 0.020, 0.010
     return Site(
         name="llm-inference",
@@ -82,11 +86,24 @@ def _full_volume() -> Site:
         port=8080,
         volume=200,
         replicas=2,
-        env={"INFERENCE_SSD_LOW_GB": str(low), "INFERENCE_SSD_CRITICAL_GB": str(critical)},
-        thresholds={"ssd_free_gb": low},
+        env={
+            "INFERENCE_SSD_LOW_GB": str(low),
+            "INFERENCE_SSD_CRITICAL_GB": str(critical),
+            "INFERENCE_STEP_FLOOR": "0.1",
+            "INFERENCE_MAX_ACTIVE": "4",
+            "INFERENCE_MAX_QUEUED": "8",
+        },
+        thresholds={
+            "ssd_free_gb": low,
+            "error_rate": 0.01,
+            "queued_requests": 5.0,
+            "overload_replicas": 4.0,
+        },
         series={
             ("threshold:ssd_free_gb:low", "llm-inference"): low,
             ("threshold:ssd_free_gb:critical", "llm-inference"): critical,
+            ("threshold:queued_requests:high", "llm-inference"): 5.0,
+            ("threshold:queued_requests:critical", "llm-inference"): 7.0,
         },
         values={"cache_claim": "llm-model-pvc", "cache_claim_grown": "300Mi"},
         routing_key="1" * 32,

@@ -102,7 +102,11 @@ class Escalate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
-    """One procedure of one runbook. `match` holds alternatives; within one, all must hold."""
+    """One procedure of one runbook. `match` holds alternatives; within one, all must hold.
+
+    `joins` are playbooks whose open incident on the same target its alerts join, instead of opening
+    one of their own: names for the same trouble, at another age or seen from another side.
+    """
 
     name: str
     title: str
@@ -110,6 +114,7 @@ class Playbook:
     digest: str
     match: tuple[tuple[Matcher, ...], ...]
     services: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
     mode: Mode = Mode.APPROVE
     runbook: str = ""
     target: str = ""

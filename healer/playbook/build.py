@@ -35,6 +35,7 @@ def build(document: PlaybookDocument, *, path: str, digest: str) -> Playbook:
         digest=digest,
         match=tuple(tuple(alternative) for alternative in spec.match),
         services=tuple(spec.services),
+        joins=tuple(spec.joins),
         mode=Mode(spec.mode),
         runbook=meta.runbook or "",
         target=spec.target,

@@ -13,6 +13,7 @@ from healer.playbook.compose import At
 from healer.playbook.document import Document, read
 from healer.playbook.fit import Services, check_fit
 from healer.playbook.meaning import check_meaning
+from healer.playbook.nearest import did_you_mean
 from healer.playbook.schema import PlaybookDocument
 from healer.playbook.sentence import sentence
 from healer.playbook.vocabulary import Vocabulary
@@ -51,6 +52,7 @@ def load_documents(
             good.append((playbook, document))
     clashes = dict(_clashes(good))
     faults += (fault for found in clashes.values() for fault in found)
+    faults += _strangers(documents)
     usable = (playbook for playbook, _ in good if playbook.path not in clashes)
     return Loaded(
         playbooks=tuple(sorted(usable, key=lambda playbook: playbook.name)),
@@ -154,6 +156,19 @@ def _clashes(
                 faults.append(document.fault(("spec", "match", index - 1), message))
         if faults:
             yield playbook.path, tuple(faults)
+
+
+def _strangers(documents: Sequence[Document]) -> Iterator[Fault]:
+    """Who joins a playbook that is not there, or itself, would join nobody."""
+    names = {str(document.sub(("metadata", "name"))) for document in documents}
+    for document in documents:
+        joins = document.sub(("spec", "joins"))
+        own = str(document.sub(("metadata", "name")))
+        for index, name in enumerate(joins if isinstance(joins, list) else ()):
+            if isinstance(name, str) and (name == own or name not in names):
+                others = names - {own}
+                message = f"there is no other playbook `{name}`{did_you_mean(name, others)}"
+                yield document.fault(("spec", "joins", index), message)
 
 
 def _tie(one: Playbook, two: Playbook) -> int:

@@ -183,6 +183,7 @@ class SpecPart(BaseModel):
     model_config = _STRICT
     services: list[Text] = Field(default_factory=list[str])
     match: list[Matchers] = Field(min_length=1)
+    joins: list[Name] = Field(default_factory=list[str])
     target: TargetText = "{{ service.workload }}"
     mode: Literal["observe", "dry-run", "approve", "auto"] = "approve"
     guards: list[GuardPart] = Field(default_factory=list[GuardPart])

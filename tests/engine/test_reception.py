@@ -9,6 +9,7 @@ import pytest
 from healer.errors import TimelineError
 from healer.model.event import AlertsReceived
 from healer.model.incident import IncidentState
+from healer.model.matcher import Matcher, MatchOp
 from healer.model.outcome import Decision
 from healer.model.receipt import Receipt
 from healer.timeline.memory import MemoryTimeline
@@ -92,6 +93,59 @@ async def test_a_resolved_alert_that_nobody_knows_opens_nothing() -> None:
     async with held().life() as house:
         assert await house.desk.accept([group(alert(resolved=True))]) == Receipt(repeated=1)
         assert house.incidents == ()
+
+
+OLDER = replace(
+    PLAYBOOK,
+    name="DISK-STUCK",
+    match=((*PLAYBOOK.match[0], Matcher(label="stuck", op=MatchOp.EQUAL, value="true")),),
+    joins=("DISK",),
+)
+YOUNGER = replace(PLAYBOOK, joins=("DISK-STUCK",))
+
+
+def both() -> House:
+    house = held()
+    house.playbooks = (YOUNGER, OLDER)
+    return house
+
+
+async def test_trouble_that_has_another_name_by_now_stays_in_its_incident() -> None:
+    async with both().life() as house:
+        await house.desk.accept([group(alert())])
+        assert await house.desk.accept([group(alert(stuck="true"))]) == Receipt(joined=1)
+        assert house.incident.key is not None
+        assert house.incident.key.playbook == "DISK"
+        assert len(house.incident.firing) == 2
+        over = alert(stuck="true", resolved=True)
+        assert await house.desk.accept([group(over)]) == Receipt(resolved=1)
+        assert len(house.incident.firing) == 1
+
+
+async def test_both_names_in_one_delivery_are_one_incident_whichever_comes_first() -> None:
+    async with both().life() as house:
+        delivery = group(alert(stuck="true"), alert())
+        assert await house.desk.accept([delivery]) == Receipt(opened=1, joined=0)
+        assert house.incident.key is not None
+        assert house.incident.key.playbook == "DISK-STUCK"
+        assert len(house.incident.firing) == 2
+
+
+async def test_nobody_joins_an_incident_that_was_never_opened() -> None:
+    async with both().life() as house:
+        delivery = group(alert(stuck="true", resolved=True), alert())
+        assert await house.desk.accept([delivery]) == Receipt(opened=1, repeated=1)
+        assert house.incident.key is not None
+        assert house.incident.key.playbook == "DISK"
+
+
+async def test_nobody_joins_an_incident_that_is_closed() -> None:
+    async with both().life() as house:
+        await house.desk.accept([group(alert())])
+        await house.desk.accept([group(alert(resolved=True))])
+        await asyncio.sleep(30)
+        assert await house.desk.accept([group(alert(stuck="true"))]) == Receipt(opened=1)
+        assert [one.key.playbook for one in house.incidents if one.key] == ["DISK", "DISK-STUCK"]
 
 
 async def test_the_answer_comes_after_the_record() -> None:

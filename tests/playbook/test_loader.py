@@ -51,6 +51,34 @@ def test_the_example_loads_as_it_is_written() -> None:
     assert len(playbook.digest) == 12
 
 
+JOINING = SMALL.replace("  match:", "  joins: [TWO]\n  match:")
+OTHER = SMALL.replace("ONE", "TWO").replace('"One"', '"Two"')
+
+
+def test_a_playbook_may_join_incidents_of_another() -> None:
+    documents = [
+        parse(text.encode(), path=name) for name, text in zip("xy", (JOINING, OTHER), strict=True)
+    ]
+    loaded = load_documents(documents, WORDS)
+    assert loaded.faults == ()
+    assert [one.joins for one in loaded.playbooks] == [("TWO",), ()]
+
+
+@pytest.mark.parametrize(
+    ("joins", "message"),
+    [
+        ("TWOO", "there is no other playbook `TWOO`; did you mean `TWO`?"),
+        ("ONE", "there is no other playbook `ONE`"),
+    ],
+)
+def test_who_joins_nobody_is_told(joins: str, message: str) -> None:
+    texts = (JOINING.replace("TWO", joins), OTHER)
+    documents = [parse(text.encode(), path=name) for name, text in zip("xy", texts, strict=True)]
+    (fault,) = load_documents(documents, WORDS).faults
+    assert fault.message.startswith(message)
+    assert (fault.path, fault.line) == ("x", 5)
+
+
 def test_what_is_left_out_has_careful_defaults() -> None:
     (playbook,) = load_documents([parse(SMALL.encode(), path="x.yaml")], WORDS).playbooks
     assert playbook.mode is Mode.APPROVE

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import disk, latency, model
+from healer.lab.drill import disk, latency, load, model
 from healer.lab.drill.scenario import Scenario
 
 _ALL: tuple[Scenario, ...] = (
     *disk.DRILLS,
     *latency.DRILLS,
+    *load.DRILLS,
     *model.DRILLS,
 )
 

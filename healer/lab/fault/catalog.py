@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
-from healer.lab.fault.flood import Flood
+from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
 from healer.lab.fault.model import CorruptModel
 from healer.lab.fault.volume import FullVolume
 
@@ -12,7 +12,9 @@ _ALL: tuple[Fault, ...] = (
     FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
     FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
     FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),
-    Flood(),
+    Flood(name="flood", service="largeforge", rate=FLOOD),
+    Flood(name="overload", service="llm-inference", rate=OVERLOAD),
+    Flood(name="overload-at-maximum", service="llm-inference", rate=OVERLOAD, at_maximum=True),
     FullVolume(),
     FullVolume(name="full-volume-young", age="1 hour", lasts=True),
     FullVolume(name="full-volume-young-fixed", age="1 hour", lasts=True, expandable=False),

@@ -1,4 +1,8 @@
-"""flood: more requests than the replicas can answer, from a process of its own (INC-001)."""
+"""Floods: more requests than the replicas can answer, from a process of their own.
+
+flood makes a queue grow (INC-001); overload more than a queue can hold, so that the servers refuse
+(SCENARIO-4); overload-at-maximum the same where the autoscaler may ask for no replica more.
+"""
 
 import asyncio
 import contextlib
@@ -7,40 +11,68 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from healer.lab.fault.contract import Say
 from healer.lab.remote import Remote
-from healer.lab.site import ROOT, SITES
+from healer.lab.site import ROOT, SITES, Site
 
-RATE = 10.0
-"""Requests a second: above what two replicas answer, below what four do."""
 END_WITHIN = 5.0
+FLOOD, OVERLOAD = 10.0, 12.0
+"""Requests a second: above what two replicas answer, below what four do."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Flood:
     """Lasts as long as its process does."""
 
-    name = "flood"
-    service = "largeforge"
-    lasts = True
+    name: str
+    service: str
+    rate: float
+    at_maximum: bool = False
+    """Does somebody bound the autoscaler by what it has, before the requests come?"""
+    lasts: bool = True
 
     @contextlib.asynccontextmanager
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
         """Requests come until the block ends."""
-        url = remote.state.services[SITES[self.service].name]
+        async with contextlib.AsyncExitStack() as stack:
+            if self.at_maximum:
+                await stack.enter_async_context(bounded(remote, SITES[self.service], say=say))
+            await stack.enter_async_context(self._flowing(remote, say=say))
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _flowing(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        url = remote.state.services[self.service]
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "healer.lab.load"),
-            *("--url", url, "--rate", str(RATE), "--parent", str(os.getpid())),
+            *("--url", url, "--rate", str(self.rate), "--parent", str(os.getpid())),
             stdout=PIPE,
             cwd=ROOT,
             start_new_session=True,
         )
-        say(f"{RATE:g} requests a second now go to {self.service} ({url}).")
+        say(f"{self.rate:g} requests a second now go to {self.service} ({url}).")
         try:
             yield
         finally:
             answers = await _end(process)
             say(f"The flood is over; answers by status: {answers}.")
+
+
+@contextlib.asynccontextmanager
+async def bounded(remote: Remote, site: Site, *, say: Say) -> AsyncGenerator[None]:
+    """The autoscaler's maximum is what the service has now; afterwards it is as before."""
+    plural, space = "horizontalpodautoscalers", site.namespace
+    (scaler,) = await remote.objects(plural, space)
+    name = str(scaler["metadata"]["name"])
+    await remote.patch(plural, name, {"spec": {"maxReplicas": site.replicas}}, namespace=space)
+    say(f"Autoscaler {name} may ask for {site.replicas} replicas and no more.")
+    try:
+        yield
+    finally:
+        before = {"spec": {"maxReplicas": scaler["spec"]["maxReplicas"]}}
+        await remote.patch(plural, name, before, namespace=space)
 
 
 async def _end(process: Process) -> str:

@@ -143,6 +143,19 @@ def test_a_filling_disk_is_given_room_and_no_more_than_that(home: Path) -> None:
     assert purged["used_share"] > rotated["used_share"] > 0.8 > thinned["used_share"]
 
 
+def test_an_overload_beyond_the_autoscalers_maximum_is_left_alone_and_told(home: Path) -> None:
+    report = drill(home, "SCENARIO-4.at-maximum")
+    findings = {one["check"]: one for one in events(report, "Diagnosed")[0]["findings"]}
+    scaler = findings["scaler"]["evidence"]
+    assert (scaler["max"], scaler["at_max"]) == (2, True)
+    assert findings["queue"]["evidence"]["value"] > 5
+    assert events(report, "StepStarted") == []
+    (called,) = events(report, "Escalated")
+    assert called["reason"].startswith("at-maximum: the autoscaler is at its maximum")
+    assert_told(report, "slack", ("Chosen", "Escalated"))
+    assert_told(report, "pagerduty", ("Escalated",))
+
+
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("SCENARIO-2", ["evict"]), ("INC-001", ["scale", "scaled"])],
