@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench import record, report
 from bench.daemon import HEALER
+from bench.inference import run as inference
 from bench.measure import Figure, Shape, measure
 from bench.step import Traffic, walk
 from bench.target import FLOOR
@@ -55,13 +56,21 @@ def say(text: str) -> None:
 
 def main() -> None:
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measure how fast alerts are kept.")
+    parser = argparse.ArgumentParser(prog="bench", description="Measure, and print a table.")
+    parser.add_argument(
+        "what", nargs="?", choices=["alerts", "inference"], default="alerts",
+        help="how fast alerts are kept (the default), or the inference server beside its rival",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="seconds instead of a minute")
     parser.add_argument("--detail", action="store_true", help="the parts, in tables of their own")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
     given = parser.parse_args()
+    folder = given.folder.resolve()
+    if given.what == "inference":
+        asyncio.run(inference.run(say, quick=given.quick, folder=folder))
+        return
     effort = QUICK if given.quick else THOROUGH
-    asyncio.run(run(effort, folder=given.folder.resolve(), detail=given.detail))
+    asyncio.run(run(effort, folder=folder, detail=given.detail))
 
 
 if __name__ == "__main__":

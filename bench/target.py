@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,14 +48,25 @@ def usage(pid: int) -> Usage:
 
 
 @asynccontextmanager
-async def process(*command: str, quiet: bool = False) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Python with these arguments; ended, whatever happens."""
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL if quiet else None,
-    )
+async def process(
+    *command: str,
+    quiet: bool = False,
+    output: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Python with these arguments; ended, whatever happens.
+
+    `output` is the file that takes all it says, `environment` is set beside the present one.
+    """
+    with ExitStack() as files:
+        written = None if output is None else files.enter_context(output.open("wb"))
+        started = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdout=written or asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL if quiet else written,
+            env={**os.environ, **(environment or {})},  # noqa: TID251 - handed on, not read
+        )
     try:
         yield started
     finally:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -18,6 +18,7 @@ from inference.sequence import Event, Finish, Sequence
 log = logging.getLogger("inference.engine")
 
 Deliveries = list[tuple[Sequence, Event]]
+Outcomes = list[tuple[Sequence, int | Exception]]
 
 
 class State(StrEnum):
@@ -44,11 +45,11 @@ class Decoder(Protocol):
         """Start to prefill one sequence; several may be under way."""
         ...
 
-    def prefill(self, sequence: Sequence) -> int | None:
-        """Prefill one more chunk; the first token once the prompt is through."""
+    def prefill(self) -> Iterator[Outcomes]:
+        """One more chunk for all that were begun, some at a time: first tokens, and failures."""
         ...
 
-    def step(self) -> list[tuple[Sequence, int | Exception]]:
+    def step(self) -> Outcomes:
         """Decode one token for every running sequence."""
         ...
 
@@ -91,7 +92,7 @@ class Engine:
         self._step_floor = step_floor
         self._wake = threading.Condition()
         self._inbox: deque[Sequence] = deque()
-        self._prefilling: list[Sequence] = []
+        self._prefilling: set[Sequence] = set()
         self._decoding: set[Sequence] = set()
         self._events: Deliveries = []
         self._stopping = threading.Event()
@@ -198,13 +199,13 @@ class Engine:
             while not (self._inbox or self._held() or self._stopping.is_set()):
                 self._wake.wait()
             fresh = list(self._inbox)
-            self._prefilling.extend(fresh)
+            self._prefilling.update(fresh)
             self._inbox.clear()
         for sequence in fresh:
             try:
                 decoder.begin(sequence)
             except Exception as error:  # noqa: BLE001 - it fails alone
-                self._prefilling.remove(sequence)
+                self._prefilling.discard(sequence)
                 self._fail(decoder, sequence, error)
 
     def _drop_cancelled(self, decoder: Decoder) -> None:
@@ -212,38 +213,40 @@ class Engine:
         if not gone:
             return
         decoder.remove(gone)
-        self._prefilling = [each for each in self._prefilling if each not in gone]
+        self._prefilling -= gone
         self._decoding -= gone
         self._events.extend((each, Event(finish=Finish.CANCELLED)) for each in gone)
 
     def _prefill(self, decoder: Decoder) -> None:
-        for sequence in list(self._prefilling):
-            try:
-                token = decoder.prefill(sequence)
-            except Exception as error:  # noqa: BLE001 - it fails alone
-                self._prefilling.remove(sequence)
-                self._fail(decoder, sequence, error)
-                continue
-            self._beat()
-            if token is not None:
-                self._prefilling.remove(sequence)
-                self._decoding.add(sequence)
-                self._finish(decoder, self._emit(decoder, sequence, token))
+        """Each prompt's first token is told before the next prompts are looked at."""
+        if not self._prefilling:
+            return
+        for outcomes in decoder.prefill():
+            self._prefilling.difference_update(sequence for sequence, _ in outcomes)
+            self._decoding.update(sequence for sequence, _ in outcomes)
+            self._settle(decoder, outcomes)
+            self._flush()
 
     def _decode(self, decoder: Decoder) -> None:
+        outcomes = decoder.step()
+        self._steps += 1
+        self._settle(decoder, outcomes)
+
+    def _settle(self, decoder: Decoder, outcomes: Outcomes) -> None:
+        self._beat()
         ended: set[Sequence] = set()
-        for sequence, outcome in decoder.step():
+        for sequence, outcome in outcomes:
             if isinstance(outcome, Exception):
                 self._decoding.discard(sequence)
                 self._fail(decoder, sequence, outcome)
-            else:
-                ended |= self._emit(decoder, sequence, outcome)
-        self._steps += 1
-        self._beat()
-        self._finish(decoder, ended)
+            elif self._emit(decoder, sequence, outcome):
+                ended.add(sequence)
+        if ended:
+            decoder.remove(ended)
+            self._decoding -= ended
 
-    def _emit(self, decoder: Decoder, sequence: Sequence, token: int) -> set[Sequence]:
-        """Tell one token; the sequence itself in the answer when it ended."""
+    def _emit(self, decoder: Decoder, sequence: Sequence, token: int) -> bool:
+        """Tell one token; true when the sequence ended with it."""
         sequence.produced += 1
         self._tokens += 1
         finish: Finish | None = None
@@ -253,12 +256,7 @@ class Engine:
             finish = Finish.LENGTH
         shown = None if finish is Finish.STOP else token
         self._events.append((sequence, Event(token=shown, finish=finish)))
-        return {sequence} if finish else set()
-
-    def _finish(self, decoder: Decoder, ended: set[Sequence]) -> None:
-        if ended:
-            decoder.remove(ended)
-            self._decoding -= ended
+        return finish is not None
 
     def _fail(self, decoder: Decoder, sequence: Sequence, error: Exception) -> None:
         log.error("Request failed: %s", error, extra={"event": "request_failed", "id": sequence.id})
@@ -271,7 +269,7 @@ class Engine:
         with self._wake:
             lost = {*self._prefilling, *self._decoding, *self._inbox}
             self._inbox.clear()
-        self._prefilling, self._decoding = [], set()
+        self._prefilling, self._decoding = set(), set()
         self._events.extend((each, Event(finish=Finish.ERROR, error=text)) for each in lost)
         self._flush()
 

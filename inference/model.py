@@ -14,9 +14,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from inference.batch import Layers
 from inference.page import Page, TensorCodec, pages_of
 from inference.sequence import Sequence
-from inference.slot import Layers, Slots
+from inference.slot import Slots
 from inference.text import Tokenizer
 
 log = logging.getLogger("inference.model")

@@ -16,6 +16,8 @@ class Sampler:
     def __init__(self, sampling: Sampling, device: Any) -> None:
         self.greedy = sampling.temperature == 0
         self._sampling = sampling
+        if self.greedy:
+            return
         self._generator: Any = torch.Generator(device=device)
         if sampling.seed is None:
             self._generator.seed()

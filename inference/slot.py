@@ -1,42 +1,43 @@
-"""Dense slots: one padded batch over plain `model.forward` and a DynamicCache. The engine's sums.
+"""Dense slots: one padded batch over plain `model.forward`. The engine's sums.
 
-Rows are padded on the left, so that every row's newest token sits in the last column.
+Prompts that wait together are prefilled together; long ones go chunk by chunk.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownLambdaType=false
-# torch and transformers ship types that strict checking cannot follow; they are met here only.
+# torch and transformers ship types that strict checking cannot follow.
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
-from torch.nn import functional
 from transformers import DynamicCache
 
+from inference.batch import Batch, Layers
 from inference.sampling import Sampler
 from inference.sequence import Sequence
+from inference.trace import recorded
 
 Tensor = Any
-Layers = list[tuple[Tensor, Tensor]]
+Outcomes = list[tuple[Sequence, int | Exception]]
 
 _NO_NUMBERS = "the logits hold NaN or infinity"
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class _Row:
     sequence: Sequence
     sampler: Sampler
     length: int
-    token: int
+    token: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class _Prefill:
     cache: Any
     done: int = 0
-    logits: Tensor = field(default=None)
 
 
 def layers_of(cache: Any) -> Layers:
@@ -70,11 +71,13 @@ class Slots:
         self._prefilled = prefilled
         self._pending: dict[Sequence, _Prefill] = {}
         self._rows: list[_Row] = []
-        self._layers: Layers = []
+        self._batch = Batch()
+        self._mask = _mask_for(model)
+        self._graph = recorded(model)
 
     def begin(self, sequence: Sequence) -> None:
         """Start from the cached prefix where there is one."""
-        start = _Prefill(cache=DynamicCache())
+        start = _Prefill(cache=None)
         if sequence.prefix:
             pairs = zip(*sequence.prefix, strict=True)
             start.cache = cache_of([_join_pages(list(pair), self._device) for pair in pairs])
@@ -82,99 +85,160 @@ class Slots:
             sequence.prefix = []
         self._pending[sequence] = start
 
-    def prefill(self, sequence: Sequence) -> int | None:
-        """One chunk of the prompt; the first token after the last chunk."""
-        state = self._pending[sequence]
-        chunk = sequence.prompt[state.done : state.done + self._chunk]
-        with torch.inference_mode():
-            ids = torch.tensor([chunk], device=self._device)
-            result = self._model(
-                input_ids=ids, past_key_values=state.cache, use_cache=True, logits_to_keep=1
-            )
-        state.done += len(chunk)
-        if state.done < len(sequence.prompt):
-            return None
-        del self._pending[sequence]
-        sampler = Sampler(sequence.sampling, self._device)
-        logits = result.logits[0, -1]
-        if not bool(logits.max().isfinite()):
-            raise FloatingPointError(_NO_NUMBERS)
-        token = sampler.choose(logits)
-        layers = layers_of(state.cache)
-        self._prefilled(sequence, layers)
-        self._join(_Row(sequence=sequence, sampler=sampler, length=state.done, token=token), layers)
-        return token
+    def prefill(self) -> Iterator[Outcomes]:
+        """One chunk for all that wait, some at a time; those through have their first token."""
+        for group in self._groups():
+            if len(group) == 1:
+                yield self._chunk_of(group[0])
+                continue
+            try:
+                yield self._together(group)
+            except Exception:  # noqa: BLE001 - tried one by one, so that only the culprit fails
+                for sequence in group:
+                    yield self._chunk_of(sequence)
 
-    def step(self) -> list[tuple[Sequence, int | Exception]]:
+    def step(self) -> Outcomes:
         """One token for every row; a row that fails fails alone."""
+        rows = self._rows
         try:
-            logits, self._layers = self._forward(self._rows, self._layers)
+            logits = self._forward(0, len(rows))
         except Exception as error:  # noqa: BLE001 - the rows are tried one by one below
-            if len(self._rows) == 1:
-                return [(self._rows[0].sequence, error)]
-            return self._step_alone()
-        outcomes = self._choose(self._rows, logits)
-        return [(row.sequence, each) for row, each in zip(self._rows, outcomes, strict=True)]
+            outcomes = [error] if len(rows) == 1 else self._step_alone()
+        else:
+            outcomes = self._choose(rows, logits)
+        self._batch.advance()
+        for row in rows:
+            row.length += 1
+        return [(row.sequence, each) for row, each in zip(rows, outcomes, strict=True)]
 
     def remove(self, sequences: set[Sequence]) -> None:
-        """Drop rows and the columns that only they needed."""
+        """Forget sequences, wherever they are."""
         for sequence in sequences:
             self._pending.pop(sequence, None)
-        kept = [i for i, row in enumerate(self._rows) if row.sequence not in sequences]
-        if len(kept) == len(self._rows):
-            return
-        self._rows = [self._rows[i] for i in kept]
-        if not kept:
-            self._layers = []
-            return
-        width = max(row.length for row in self._rows)
-        index = torch.tensor(kept, device=self._device)
-        self._layers = [
-            (keys[index, :, -width:], values[index, :, -width:]) for keys, values in self._layers
-        ]
+        gone = [index for index, row in enumerate(self._rows) if row.sequence in sequences]
+        for index in reversed(gone):
+            last = self._rows.pop()
+            if index < len(self._rows):
+                self._rows[index] = last
+        if gone:
+            self._batch.leave(gone[::-1])
 
     def clear(self) -> None:
         """Start anew."""
         self._pending.clear()
-        self._rows, self._layers = [], []
+        self._rows = []
+        self._batch.clear()
 
-    def _join(self, row: _Row, layers: Layers) -> None:
-        self._rows.append(row)
-        if len(self._rows) == 1:
-            self._layers = layers
-            return
-        self._layers = [
-            (_stack(old_keys, keys), _stack(old_values, values))
-            for (old_keys, old_values), (keys, values) in zip(self._layers, layers, strict=True)
-        ]
+    def _groups(self) -> list[list[Sequence]]:
+        """Whole prompts of like length together, as many as one chunk holds; others alone."""
+        groups: list[list[Sequence]] = []
+        whole = [
+            each for each, state in self._pending.items()
+            if not state.done and len(each.prompt) <= self._chunk
+        ]  # fmt: skip
+        for sequence in sorted(whole, key=lambda each: len(each.prompt)):
+            if groups and (len(groups[-1]) + 1) * len(sequence.prompt) <= self._chunk:
+                groups[-1].append(sequence)
+            else:
+                groups.append([sequence])
+        together = set(whole)
+        return groups + [[each] for each in self._pending if each not in together]
 
-    def _forward(self, rows: list[_Row], layers: Layers) -> tuple[Tensor, Layers]:
-        """Logits of the next token; the given layers are left as they are."""
-        width = int(layers[0][0].shape[-2])
-        lengths = torch.tensor([[row.length] for row in rows], device=self._device)
-        columns = torch.arange(width + 1, device=self._device)
-        mask = columns >= width - lengths
-        cache = _shared(layers)
+    def _together(self, group: list[Sequence]) -> Outcomes:
+        """Whole prompts in one forward, padded on the left."""
+        lengths = [len(sequence.prompt) for sequence in group]
+        width = max(lengths)
+        pads = torch.tensor([[width - length] for length in lengths], device=self._device)
+        padded = [[0] * (width - len(each.prompt)) + each.prompt for each in group]
+        columns = torch.arange(width, device=self._device)
+        cache: Any = DynamicCache()
         with torch.inference_mode():
             result = self._model(
-                input_ids=torch.tensor([[row.token] for row in rows], device=self._device),
-                attention_mask=None if bool(mask.all()) else mask.long(),
-                position_ids=lengths,
+                input_ids=torch.tensor(padded, device=self._device),
+                attention_mask=(columns >= pads).long(),
+                position_ids=(columns - pads).clamp(min=0),
                 past_key_values=cache,
                 use_cache=True,
                 logits_to_keep=1,
             )
-        for row in rows:
-            row.length += 1
-        return result.logits[:, -1], layers_of(cache)
+        return self._joined(group, result.logits[:, -1], layers_of(cache))
+
+    def _chunk_of(self, sequence: Sequence) -> Outcomes:
+        """One chunk of one prompt."""
+        state = self._pending[sequence]
+        chunk = sequence.prompt[state.done : state.done + self._chunk]
+        state.cache = DynamicCache() if state.cache is None else state.cache
+        try:
+            with torch.inference_mode():
+                result = self._model(
+                    input_ids=torch.tensor([chunk], device=self._device),
+                    past_key_values=state.cache,
+                    use_cache=True,
+                    logits_to_keep=1,
+                )
+            state.done += len(chunk)
+            if state.done < len(sequence.prompt):
+                return []
+            return self._joined([sequence], result.logits[:, -1], layers_of(state.cache))
+        except Exception as error:  # noqa: BLE001 - it fails alone
+            self._pending.pop(sequence, None)
+            return [(sequence, error)]
+
+    def _joined(self, group: list[Sequence], logits: Tensor, layers: Layers) -> Outcomes:
+        """First tokens; rows that have one decode from now on."""
+        rows = [
+            _Row(
+                sequence=each,
+                sampler=Sampler(each.sampling, self._device),
+                length=len(each.prompt),
+            )
+            for each in group
+        ]
+        outcomes = self._choose(rows, logits)
+        good = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Exception)]
+        for index in good:
+            start = layers[0][0].shape[-2] - rows[index].length
+            self._prefilled(
+                group[index],
+                [(k[index : index + 1, :, start:], v[index : index + 1, :, start:])
+                 for k, v in layers],
+            )  # fmt: skip
+        if good:
+            if len(good) < len(rows):
+                layers = [(keys[good], values[good]) for keys, values in layers]
+            self._batch.join(layers, [rows[index].length for index in good])
+            self._rows += [rows[index] for index in good]
+        for sequence in group:
+            self._pending.pop(sequence, None)
+        return list(zip(group, outcomes, strict=True))
+
+    def _forward(self, first: int, last: int) -> Tensor:
+        """Logits of the next token of these rows; what the batch held before stays as it was."""
+        rows = self._rows[first:last]
+        mask = self._batch.show(first, last)
+        tokens = torch.tensor([row.token for row in rows], device=self._device)[:, None]
+        positions = torch.tensor([row.length for row in rows], device=self._device)[:, None]
+        with torch.inference_mode():
+            if self._graph is not None:
+                layers = self._batch.opened_layers()
+                return self._graph(tokens, positions, mask[:, None, None], *layers)
+            result = self._model(
+                input_ids=tokens,
+                attention_mask=self._mask(mask) if self._batch.padded() else None,
+                position_ids=positions,
+                past_key_values=self._batch.cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+        return result.logits[:, -1]
 
     def _choose(self, rows: list[_Row], logits: Tensor) -> list[int | Exception]:
         # The largest is NaN where any is, so looking for it costs nothing more.
         best = logits.max(dim=-1)
-        greedy, finite = best.indices.tolist(), best.values.isfinite().tolist()
+        greedy, largest = best.indices.tolist(), best.values.tolist()
         outcomes: list[int | Exception] = []
         for index, row in enumerate(rows):
-            if not finite[index]:
+            if not isfinite(largest[index]):
                 outcomes.append(FloatingPointError(_NO_NUMBERS))
                 continue
             try:
@@ -187,34 +251,30 @@ class Slots:
                 outcomes.append(row.token)
         return outcomes
 
-    def _step_alone(self) -> list[tuple[Sequence, int | Exception]]:
+    def _step_alone(self) -> list[int | Exception]:
         """The batch failed: run each row by itself, so that only the culprit fails."""
-        outcomes: list[tuple[Sequence, int | Exception]] = []
-        parts: list[Layers] = []
+        outcomes: list[int | Exception] = []
         for index, row in enumerate(self._rows):
-            part = [(k[index : index + 1], v[index : index + 1]) for k, v in self._layers]
             try:
-                logits, grown = self._forward([row], part)
-                outcome = self._choose([row], logits)[0]
+                logits = self._forward(index, index + 1)
+                outcomes += self._choose([row], logits)
             except Exception as error:  # noqa: BLE001 - reported as this row's outcome
-                outcome, row.length = error, row.length + 1
-                grown = [_widened(pair) for pair in part]
-            outcomes.append((row.sequence, outcome))
-            parts.append(grown)
-        self._layers = [
-            (torch.cat([k for k, _ in pairs]), torch.cat([v for _, v in pairs]))
-            for pairs in zip(*parts, strict=True)
-        ]
+                outcomes.append(error)
         return outcomes
 
 
-def _shared(layers: Layers) -> Any:
-    """A cache over the same tensors: its update makes new ones, so a failed step loses nothing."""
-    cache: Any = DynamicCache()
-    for index, (keys, values) in enumerate(layers):
-        cache.update(keys[..., :0, :], values[..., :0, :], index)
-        cache.layers[index].keys, cache.layers[index].values = keys, values
-    return cache
+def _mask_for(model: Any) -> Callable[[Tensor], Tensor]:
+    """Open columns as this model's forward wants them told.
+
+    A mask that is ready made spares every step the making of it; but layers that look at a window
+    only need masks of their own, which transformers makes of the plain one.
+    """
+    config = model.config.get_text_config(decoder=True)
+    kinds = set(getattr(config, "layer_types", None) or ["full_attention"])
+    plain = kinds == {"full_attention"} and not getattr(config, "sliding_window", None)
+    if plain and config._attn_implementation == "sdpa":  # noqa: SLF001 - nothing else tells
+        return lambda mask: mask[:, None, None, :]
+    return lambda mask: mask.long()
 
 
 def _join_pages(pairs: list[tuple[Tensor, Tensor]], device: Any) -> tuple[Tensor, Tensor]:
@@ -222,18 +282,3 @@ def _join_pages(pairs: list[tuple[Tensor, Tensor]], device: Any) -> tuple[Tensor
         torch.cat([keys for keys, _ in pairs], dim=-2).to(device),
         torch.cat([values for _, values in pairs], dim=-2).to(device),
     )
-
-
-def _stack(old: Tensor, new: Tensor) -> Tensor:
-    width = max(old.shape[-2], new.shape[-2])
-    return torch.cat([_padded(old, width), _padded(new, width)])
-
-
-def _padded(tensor: Tensor, width: int) -> Tensor:
-    missing = width - tensor.shape[-2]
-    return functional.pad(tensor, (0, 0, missing, 0)) if missing else tensor
-
-
-def _widened(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    """Room for the token a failed row never got; the row is removed right after."""
-    return functional.pad(pair[0], (0, 0, 0, 1)), functional.pad(pair[1], (0, 0, 0, 1))

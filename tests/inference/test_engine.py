@@ -1,12 +1,12 @@
 """The loop, with a decoder that fails on demand: who fails alone, what a broken loop costs."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
 
-from inference.engine import Deliveries, Engine, State
+from inference.engine import Deliveries, Engine, Outcomes, State
 from inference.sequence import Event, Finish, Sampling, Sequence
 
 
@@ -16,24 +16,30 @@ class CountingDecoder:
 
     stop_tokens: frozenset[int] = frozenset({99})
     rows: dict[Sequence, int] = field(default_factory=dict[Sequence, int])
+    begun: list[Sequence] = field(default_factory=list[Sequence])
     hold: threading.Event | None = None
     largest: int = 0
 
     def begin(self, sequence: Sequence) -> None:
-        """Nothing to prepare."""
-
-    def prefill(self, sequence: Sequence) -> int | None:
-        if sequence.prompt == [666]:
-            msg = "cannot prefill"
+        if sequence.prompt == [66]:
+            msg = "cannot begin"
             raise ValueError(msg)
-        self.rows[sequence] = 10
-        return 10
+        self.begun.append(sequence)
 
-    def step(self) -> list[tuple[Sequence, int | Exception]]:
+    def prefill(self) -> Iterator[Outcomes]:
+        begun, self.begun = self.begun, []
+        for sequence in begun:
+            if sequence.prompt == [666]:
+                yield [(sequence, ValueError("cannot prefill"))]
+            else:
+                self.rows[sequence] = 10
+                yield [(sequence, 10)]
+
+    def step(self) -> Outcomes:
         if self.hold is not None:
             self.hold.wait(5)
         self.largest = max(self.largest, len(self.rows))
-        outcomes: list[tuple[Sequence, int | Exception]] = []
+        outcomes: Outcomes = []
         for sequence in self.rows:
             if sequence.prompt == [13]:
                 msg = "the step is broken"
@@ -48,8 +54,10 @@ class CountingDecoder:
     def remove(self, sequences: set[Sequence]) -> None:
         for sequence in sequences:
             self.rows.pop(sequence, None)
+        self.begun = [each for each in self.begun if each not in sequences]
 
     def clear(self) -> None:
+        self.begun.clear()
         self.rows.clear()
 
 
@@ -133,9 +141,11 @@ def test_a_request_that_fails_fails_alone(make: Make) -> None:
     hold = threading.Event()
     bench = make(CountingDecoder(hold=hold))
     _, good = bench.submit([1], max_tokens=5)
+    _, bad_start = bench.submit([66])
     _, bad_prompt = bench.submit([666])
     _, bad_row = bench.submit([7], max_tokens=5)
     hold.set()
+    assert bad_start.finish is Finish.ERROR
     assert bad_prompt.finish is Finish.ERROR
     assert bad_row.finish is Finish.ERROR
     assert "this row only" in bad_row.events[-1].error

@@ -1,15 +1,17 @@
 """The real model: whatever the company it decodes in, a sequence's tokens are those of generate."""
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference.batch import Layers
 from inference.page import Page
 from inference.sampling import Sampler
 from inference.sequence import Sampling, Sequence
-from inference.slot import Layers, Slots
+from inference.slot import Slots
 
 pytestmark = pytest.mark.real
 
@@ -51,7 +53,9 @@ class Model:
         )
         self.slots: Slots = self.loaded.decoder
         auto: Any = AutoModelForCausalLM
-        self.reference: Any = auto.from_pretrained(str(folder), dtype="auto", local_files_only=True)
+        self.reference: Any = auto.from_pretrained(
+            str(folder), dtype="auto", local_files_only=True, disable_mmap=True
+        )
 
     def prompts(self) -> list[list[int]]:
         texts = [
@@ -75,10 +79,18 @@ class Model:
 
     def start(self, sequence: Sequence) -> int:
         """Prefill to the first token."""
-        self.slots.begin(sequence)
-        while (token := self.slots.prefill(sequence)) is None:
-            pass
-        return token
+        return begun(self.slots, sequence)
+
+
+def begun(slots: Slots, sequence: Sequence) -> int:
+    """Prefill it, chunk by chunk, to the first token."""
+    slots.begin(sequence)
+    while True:
+        for outcomes in slots.prefill():
+            for found, token in outcomes:
+                assert found is sequence
+                assert isinstance(token, int)
+                return token
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +167,8 @@ class Picky:
     def __init__(self, model: Any) -> None:
         self.model = model
         self.device = model.device
+        self.config = copy(model.config)
+        self.config.model_type = "picky"  # nobody knows it, so it is not recorded
         self.poison = -1
 
     def __call__(self, *, input_ids: Any, **rest: Any) -> Any:
@@ -172,10 +186,7 @@ def test_when_the_shared_step_fails_only_the_culprit_does(model: Model) -> None:
     bad = _sequence(prompts[3], tokens=12)
     out: dict[Sequence, list[int]] = {}
     for sequence in (good[0], bad, good[1]):
-        slots.begin(sequence)
-        token = slots.prefill(sequence)
-        assert token is not None
-        out[sequence] = [token]
+        out[sequence] = [begun(slots, sequence)]
     picky.poison = out[bad][0]
     failed: list[Sequence] = []
     for _ in range(11):

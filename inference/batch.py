@@ -1,0 +1,184 @@
+"""Keys and values of all rows that decode together: one buffer a layer, grown in place.
+
+Rows are padded on the left, so that the newest token of every row lies in the same column. Only the
+columns from `low` to `high` are looked at. It knows neither sequences nor models.
+"""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUntypedBaseClass=false
+# torch and transformers ship types that strict checking cannot follow.
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
+
+Tensor = Any
+Layers = list[tuple[Tensor, Tensor]]
+
+_SPARE = 64
+
+
+class Batch:
+    """The rows; every method runs on the decode thread."""
+
+    def __init__(self) -> None:
+        self.cache: Any = DynamicCache()
+        self._starts: list[int] = []
+        self._open: Tensor = None
+        self._first = self._last = 0
+        self.low = self.high = 0
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self._starts)
+
+    def layers(self) -> Layers:
+        """What is held now, as tensors of [rows, heads, columns, size]."""
+        return [layer.held(slice(0, self.rows)) for layer in self.cache.layers]
+
+    def join(self, layers: Layers, lengths: Sequence[int]) -> None:
+        """Add rows that were prefilled together, padded on the left to the longest of them."""
+        width = int(layers[0][0].shape[-2])
+        if not self.rows:
+            self.clear()
+            self.cache.layers = [_Layer(self, keys, values) for keys, values in layers]
+        self._fit(self.rows + len(lengths), width)
+        place = slice(self.rows, self.rows + len(lengths))
+        for layer, pair in zip(self.cache.layers, layers, strict=True):
+            layer.write(place, self.high, pair)
+        self._starts += [self.high - length for length in lengths]
+        self._changed()
+
+    def leave(self, rows: Sequence[int]) -> None:
+        """Take rows out, the highest number first: the last row moves into each gap."""
+        for row in rows:
+            last = self._starts.pop()
+            if row < self.rows:
+                self._starts[row] = last
+                for layer in self.cache.layers:
+                    layer.move(self.rows, row)
+        if self.rows:
+            self._changed()
+        else:
+            self.clear()
+
+    def clear(self) -> None:
+        """Forget all, and give the memory back."""
+        self.cache = DynamicCache()
+        self._starts = []
+        self.low = self.high = 0
+
+    def show(self, first: int, last: int) -> Tensor:
+        """Open these rows and a new column to the next forward; true where a row has a token.
+
+        Until `advance` the new column may be written again and again.
+        """
+        if self.high == self._columns():
+            self._resize(self.rows, self.high - self.low)
+        self._first, self._last = first, last
+        return self._open[first:last, self.low : self.high + 1]
+
+    def opened_layers(self) -> list[Tensor]:
+        """Keys and values, layer by layer, of the rows and columns that are open."""
+        return [tensor for layer in self.cache.layers for tensor in layer.opened()]
+
+    def padded(self) -> bool:
+        """Do some of the open rows begin later than the first column?"""
+        return max(self._starts[self._first : self._last]) > self.low
+
+    def advance(self) -> None:
+        """Every row has its new token's keys and values."""
+        self.high += 1
+
+    def opened(self) -> tuple[slice, int, int]:
+        """The rows that a forward sees, and its columns but the new one."""
+        return slice(self._first, self._last), self.low, self.high
+
+    def _columns(self) -> int:
+        return int(self.cache.layers[0].keys.shape[-2])
+
+    def _fit(self, rows: int, width: int) -> None:
+        room = self.cache.layers[0].keys.shape[0]
+        if rows > room or width > self.high or self.high == self._columns():
+            self._resize(max(rows, 2 * room if rows > room else rows), width)
+
+    def _resize(self, rows: int, width: int) -> None:
+        """New buffers for so many rows, with `width` columns at least before the next one."""
+        held = self.high - self.low
+        high = max(width, held)
+        for layer in self.cache.layers:
+            layer.resize(slice(0, self.rows), rows, high, high + max(_SPARE, high // 4))
+        self._starts = [start - self.high + high for start in self._starts]
+        self.high = high
+        if self._starts:
+            self._changed()
+
+    def _changed(self) -> None:
+        self.low = min(self._starts)
+        device = self.cache.layers[0].keys.device
+        columns = torch.arange(self._columns(), device=device)
+        self._open = columns >= torch.tensor(self._starts, device=device)[:, None]
+
+
+class _Layer(DynamicLayer):  # type: ignore[misc] # transformers is untyped here
+    """One layer's buffers; transformers' own way to store and read them while a forward runs."""
+
+    keys: Tensor
+    values: Tensor
+
+    def __init__(self, batch: Batch, keys: Tensor, values: Tensor) -> None:
+        super().__init__()
+        self._batch = batch
+        self.dtype, self.device = keys.dtype, keys.device
+        self.keys, self.values = keys[:0, :, :0], values[:0, :, :0]
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Put one more column there; all columns so far, without a copy."""
+        del args, kwargs
+        keys, values = self.opened()
+        keys[:, :, -1:] = key_states
+        values[:, :, -1:] = value_states
+        return keys, values
+
+    def opened(self) -> tuple[Tensor, Tensor]:
+        """What the next forward sees, the new column included."""
+        rows, low, high = self._batch.opened()
+        return self.keys[rows, :, low : high + 1], self.values[rows, :, low : high + 1]
+
+    def get_seq_length(self) -> int:
+        """Columns that a forward sees, but the new one."""
+        _, low, high = self._batch.opened()
+        return high - low
+
+    def held(self, rows: slice) -> tuple[Tensor, Tensor]:
+        """What these rows hold."""
+        low, high = self._batch.low, self._batch.high
+        return self.keys[rows, :, low:high], self.values[rows, :, low:high]
+
+    def write(self, rows: slice, high: int, pair: tuple[Tensor, Tensor]) -> None:
+        """New rows that end at `high`; what lies left of them is finite, for 0 x NaN is NaN."""
+        for buffer, new in zip((self.keys, self.values), pair, strict=True):
+            low = high - new.shape[-2]
+            buffer[rows, :, :low] = 0
+            buffer[rows, :, low:high] = new
+
+    def move(self, source: int, target: int) -> None:
+        """One row into the place of another."""
+        low, high = self._batch.low, self._batch.high
+        for buffer in (self.keys, self.values):
+            buffer[target, :, low:high] = buffer[source, :, low:high]
+
+    def resize(self, rows: slice, room: int, high: int, columns: int) -> None:
+        """Buffers of another size with the same content, now ending at `high`."""
+        old = self.held(rows)
+        heads, _, size = self.keys.shape[1:]
+        self.keys = self.keys.new_zeros((room, heads, columns, size))
+        self.values = self.values.new_zeros((room, self.values.shape[1], columns, old[1].shape[-1]))
+        for buffer, held in zip((self.keys, self.values), old, strict=True):
+            buffer[rows, :, high - held.shape[-2] : high] = held

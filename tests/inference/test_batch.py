@@ -1,0 +1,126 @@
+"""The buffers: whatever joins, grows and leaves, every row keeps its own keys and values."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference.batch import Batch, Layers
+
+pytestmark = pytest.mark.real
+
+LAYERS, HEADS, SIZE = 2, 2, 3
+
+
+class Books:
+    """A batch beside what it should hold: each row as a plain list of columns."""
+
+    def __init__(self, seed: int) -> None:
+        import torch
+
+        self.torch: Any = torch
+        self.batch = Batch()
+        self.rows: list[list[Any]] = []
+        self.random = random.Random(seed)
+        self.torch.manual_seed(seed)
+
+    def join(self, lengths: list[int]) -> None:
+        """Rows as a prefill leaves them: padded on the left, with anything finite there."""
+        width = max(lengths)
+        block = self.torch.randn(LAYERS, 2, len(lengths), HEADS, width, SIZE)
+        layers: Layers = [(block[each, 0], block[each, 1]) for each in range(LAYERS)]
+        self.batch.join(layers, lengths)
+        for row, length in enumerate(lengths):
+            self.rows.append([block[:, :, row, :, at] for at in range(width - length, width)])
+
+    def step(self, *, twice: bool = False) -> None:
+        """One column for all; the first try may be written over by a second."""
+        if twice:
+            self._write()
+        new = self._write()
+        self.batch.advance()
+        for row, columns in enumerate(self.rows):
+            columns.append(new[:, :, row, :, 0])
+
+    def _write(self) -> Any:
+        self.batch.show(0, len(self.rows))
+        new = self.torch.randn(LAYERS, 2, len(self.rows), HEADS, 1, SIZE)
+        for layer in range(LAYERS):
+            self.batch.cache.update(new[layer, 0], new[layer, 1], layer)
+        return new
+
+    def leave(self, rows: list[int]) -> None:
+        self.batch.leave(sorted(rows, reverse=True))
+        for row in sorted(rows, reverse=True):
+            last = self.rows.pop()
+            if row < len(self.rows):
+                self.rows[row] = last
+
+    def check(self) -> None:
+        """Every row's columns, its mask, and nothing that is no number anywhere."""
+        assert self.batch.rows == len(self.rows)
+        if not self.rows:
+            return
+        open_columns = self.batch.show(0, len(self.rows))
+        assert open_columns.shape[1] == max(map(len, self.rows)) + 1
+        for layer, (keys, values) in enumerate(self.batch.layers()):
+            assert bool(keys.isfinite().all())
+            assert bool(values.isfinite().all())
+            for row, columns in enumerate(self.rows):
+                assert int(open_columns[row].sum()) == len(columns) + 1
+                for which, tensor in enumerate((keys, values)):
+                    wanted = self.torch.stack([each[layer, which] for each in columns], dim=1)
+                    assert self.torch.equal(tensor[row, :, -len(columns) :], wanted)
+
+
+def _joins(books: Books) -> None:
+    books.join([books.random.randint(1, 90) for _ in range(books.random.randint(1, 4))])
+
+
+def _steps(books: Books) -> None:
+    for _ in range(books.random.randint(1, 80) if books.rows else 0):
+        books.step(twice=books.random.random() < 0.1)
+
+
+def _leaves(books: Books) -> None:
+    count = books.random.randint(0, len(books.rows))
+    books.leave(books.random.sample(range(len(books.rows)), count))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**16),
+    moves=st.lists(st.sampled_from([_joins, _steps, _leaves]), min_size=1, max_size=12),
+)
+def test_every_row_keeps_its_own(seed: int, moves: list[Callable[[Books], None]]) -> None:
+    books = Books(seed)
+    for move in moves:
+        move(books)
+        books.check()
+
+
+def test_a_row_of_nan_leaves_nothing_behind_for_the_next_in_its_place() -> None:
+    books = Books(1)
+    books.join([40, 4])
+    for layer in books.batch.cache.layers:
+        layer.keys[0], layer.values[0] = float("nan"), float("nan")
+    books.leave([0])
+    books.join([3])
+    books.check()
+
+
+def test_memory_is_given_back_when_long_rows_leave_and_when_all_do() -> None:
+    books = Books(2)
+    books.join([1500])
+    books.join([5] * 7)
+    books.leave([0])
+    for _ in range(500):
+        books.step()
+    books.check()
+    held = books.batch.cache.layers[0].keys
+    assert held.shape[0] * held.shape[2] < 4 * 7 * 505
+    books.leave(list(range(7)))
+    assert not books.batch.cache.layers
