@@ -9,6 +9,7 @@ from pathlib import Path
 from bench import record, report
 from bench.daemon import HEALER
 from bench.inference import run as inference
+from bench.inference import soak
 from bench.measure import Figure, Shape, measure
 from bench.step import Traffic, walk
 from bench.target import FLOOR
@@ -54,24 +55,34 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="bench", description="Measure, and print a table.")
-    parser.add_argument(
-        "what", nargs="?", choices=["alerts", "inference"], default="alerts",
-        help="how fast alerts are kept (the default), or the inference server beside its rival",
-    )  # fmt: skip
-    parser.add_argument("--quick", action="store_true", help="seconds instead of a minute")
-    parser.add_argument("--detail", action="store_true", help="the parts, in tables of their own")
-    parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
-    given = parser.parse_args()
+def main() -> int:
+    """Read the command line; the exit code is 1 where a soak found a fault."""
+    given = _parser().parse_args()
     folder = given.folder.resolve()
     if given.what == "inference":
         asyncio.run(inference.run(say, quick=given.quick, folder=folder))
-        return
-    effort = QUICK if given.quick else THOROUGH
-    asyncio.run(run(effort, folder=folder, detail=given.detail))
+    elif given.what == "soak":
+        effort = soak.BRIEF if given.quick else soak.TEN_MINUTES
+        rows = asyncio.run(soak.run(say, effort=effort, folder=folder))
+        return 1 if any(row.met is False for row in rows) else 0
+    else:
+        alerts = QUICK if given.quick else THOROUGH
+        asyncio.run(run(alerts, folder=folder, detail=given.detail))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure, and print a table.")
+    parser.add_argument(
+        "what", nargs="?", choices=["alerts", "inference", "soak"], default="alerts",
+        help="how fast alerts are kept (the default); the inference server beside its rival; "
+        "the inference server under three times its load for ten minutes",
+    )  # fmt: skip
+    parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
+    parser.add_argument("--detail", action="store_true", help="the parts, in tables of their own")
+    parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
+    return parser
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
