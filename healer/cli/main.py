@@ -7,6 +7,7 @@ from healer.cli.control import pause, resume, status
 from healer.cli.incident import incident
 from healer.cli.lab import lab
 from healer.cli.playbook import playbook
+from healer.cli.rbac import rbac
 from healer.cli.rehearse import test
 from healer.cli.serve import serve
 
@@ -17,6 +18,7 @@ def main() -> None:
     """Self-healing for LLM inference on Kubernetes."""
 
 
+playbook.add_command(rbac)
 playbook.add_command(test)
 main.add_command(check)
 main.add_command(incident)

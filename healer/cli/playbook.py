@@ -12,18 +12,19 @@ import click
 
 from healer.cli.output import clean, columns, emit, fields, output_option
 from healer.engine.correlate import find_service, route
-from healer.errors import ConfigError, Fault
+from healer.errors import Fault
 from healer.intake.payload import PayloadError, parse
 from healer.kit.clock import SystemClock
 from healer.kit.duration import format_duration
 from healer.model.alert import Alert
 from healer.model.playbook import Playbook
 from healer.model.service import Service
+from healer.playbook.document import read
 from healer.playbook.explain import what_fails, why
 from healer.playbook.loader import load
 from healer.playbook.publish import json_schema
 from healer.playbook.vocabulary import Vocabulary
-from healer.settings import Settings, load_settings
+from healer.settings import Settings, read_settings
 
 Row = dict[str, Any]
 
@@ -45,7 +46,7 @@ def the_vocabulary(ctx: click.Context) -> Vocabulary:
     return provide()
 
 
-def _source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--config` and `--playbooks`, as two parameters."""
     config = click.option(
         "--config",
@@ -69,7 +70,7 @@ def playbook() -> None:
 
 
 @playbook.command(name="list")
-@_source_options
+@source_options
 @output_option
 @click.pass_context
 def list_(ctx: click.Context, config: Path, playbooks: tuple[Path, ...], output: str) -> None:
@@ -82,7 +83,7 @@ def list_(ctx: click.Context, config: Path, playbooks: tuple[Path, ...], output:
 
 @playbook.command()
 @click.argument("name")
-@_source_options
+@source_options
 @output_option
 @click.pass_context
 def show(
@@ -115,7 +116,7 @@ def schema(ctx: click.Context) -> None:
     type=click.File("rb"),
     help="A webhook body as Alertmanager sends it; - for stdin.",
 )
-@_source_options
+@source_options
 @output_option
 @click.pass_context
 def explain(
@@ -135,14 +136,23 @@ def explain(
     _tell(ctx, faults)
 
 
+def read_all(ctx: click.Context, source: Source) -> tuple[tuple[Playbook, ...], dict[str, Service]]:
+    """The playbooks and the services; no return where any of them has faults."""
+    settings = _settings(source.config)
+    loaded = load(source.paths or settings.playbooks, the_vocabulary(ctx), settings.known_services)
+    _tell(ctx, loaded.faults)
+    return loaded.playbooks, settings.known_services
+
+
 def _settings(config: Path) -> Settings:
+    """Secrets are not looked for: who only reads need not have them."""
     if not config.exists():
         message = f"there is no {config}: name it with --config"
         raise click.UsageError(message)
-    try:
-        return load_settings(config)
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from error
+    settings, faults = read_settings(read(config), secrets=False)
+    if settings is None:
+        raise click.ClickException("\n".join(map(str, faults)))
+    return settings
 
 
 def _load(ctx: click.Context, source: Source) -> tuple[tuple[Playbook, ...], tuple[Fault, ...]]:

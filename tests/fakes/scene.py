@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from healer.lab.api.rbac import MASTERS, Identity
+from healer.lab.api.rbac import MASTERS, Identity, service_account
 from healer.lab.api.server import ApiServer
 from healer.lab.api.store import Store
 from healer.lab.api.termination import stamp
@@ -167,14 +167,23 @@ DRILLS = (SCENARIO_2, INC_001)
 
 
 @asynccontextmanager
-async def scene(folder: Path, drill: Drill, *, watch: str = "3s") -> AsyncGenerator[Scene]:
-    """The fault is there, the daemon is not; the postman runs while the block does."""
+async def scene(
+    folder: Path, drill: Drill, *, watch: str = "3s", rights: Sequence[Object] | None = None
+) -> AsyncGenerator[Scene]:
+    """The fault is there, the daemon is not; the postman runs while the block does.
+
+    `rights` are the roles and bindings of the ServiceAccount healer/healer, as whom the daemon
+    comes then; without them it may do everything.
+    """
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         store, cache = Store(), Cache(folder / "ssd")
         cache.fill()
         kubelet = Kubelet(cluster=store, now=lambda: stamp(store.now()))
-        tokens = {"lab": Identity(user="healer", groups=frozenset({MASTERS}))}
+        master = Identity(user="healer", groups=frozenset({MASTERS}))
+        tokens = {"lab": master if rights is None else service_account("healer", "healer")}
+        for one in rights or ():
+            store.create(f"{one['kind'].lower()}s", one)
         api = await enter(ApiServer(store=store, node=kubelet.node, tokens=tokens))
         slack = await enter(SlackServer(rate=50, burst=50))
         pagerduty = await enter(PagerDutyServer(routing_keys=[ROUTING_KEY], users=[SENDER]))
