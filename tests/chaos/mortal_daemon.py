@@ -2,7 +2,9 @@
 
 One warm process has imported everything and forks a child for each life, for starting Python is
 what takes long. A child is the whole daemon on a real file; at the write that its order names it
-ends by SIGKILL, before or after the line is on disk. Orders come on stdin, one JSON a line.
+ends by SIGKILL, before or after the line is on disk; but where that would cut a step short that
+its order spares, it lives until right before the end of that step is written. Orders come on stdin,
+one JSON a line.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from prometheus_api_client import prometheus_connect
 
 from healer.app.daemon import daemon
 from healer.cli import serve
-from healer.model.event import Draft, Entry
+from healer.model.event import Draft, Entry, Event, Moment, StepFinished, StepStarted, Verified
 from healer.settings import load_settings
 from healer.timeline.sqlite import SqliteTimeline
 from tests.fakes.mortal import MortalTimeline
@@ -36,18 +38,34 @@ class SuicidalTimeline(MortalTimeline):
     """Says what is on disk, and takes the process with it."""
 
     life: str = ""
+    spares: Collection[str] = ()
+    _sparing: bool = False
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
         self.appends += 1
+        events = [draft.event for draft in drafts]
+        begun = [one.step for one in events if isinstance(one, StepStarted)]
         last = self.appends == self.dies_at
         if last and not self.written:
             _die()
+        if self._sparing and any(isinstance(one, StepFinished) for one in events):
+            _die()
         entries = await self.inner.append(drafts)
-        kinds = " ".join(type(draft.event).__name__ for draft in drafts)
-        _say(life=self.life, append=kinds)
-        if last:
+        kinds = " ".join(type(event).__name__ for event in events)
+        _say(
+            life=self.life,
+            append=kinds,
+            begun=" ".join(begun),
+            healed=any(map(_is_healed, events)),
+        )
+        self._sparing = self._sparing or any(step in self.spares for step in begun)
+        if last and not self._sparing:
             _die()
         return entries
+
+
+def _is_healed(event: Event) -> bool:
+    return isinstance(event, Verified) and event.moment is Moment.AFTER and event.healed
 
 
 def _die() -> None:
@@ -59,12 +77,13 @@ def _say(**what: Any) -> None:
 
 
 async def _live(order: dict[str, Any]) -> None:
-    settings = load_settings(Path(order["config"]), {})
+    settings = load_settings(Path(order["config"]), order["environment"])
     timeline = SuicidalTimeline(
         inner=await SqliteTimeline.open(settings.timeline),
         dies_at=order["dies_at"],
         written=order["written"],
         life=order["life"],
+        spares=order["spares"],
     )
     async with daemon(settings, timeline=timeline) as port:
         _say(life=order["life"], port=port, pid=os.getpid())

@@ -31,7 +31,7 @@ async def test_a_daemon_that_is_not_killed_heals(tmp_path: Path) -> None:
             async with scene(tmp_path / drill.name, drill) as world:
                 life = await walk(world, births, dies_at=None, written=True)
                 assert len(life.appends) > FEWEST
-                check_healed(world, await read(world))
+                check_healed(world, await read(world.folder))
 
 
 @pytest.mark.parametrize("written", [True, False], ids=["after the write", "before the write"])
@@ -64,7 +64,7 @@ async def until_outlived(
         place.mkdir()
         async with scene(place, drill) as world:
             life = await walk(world, births, dies_at=dies_at, written=written)
-            check_healed(world, await read(world))
+            check_healed(world, await read(world.folder))
         died[dies_at] = len(life.appends) == dies_at if written else not life.wrote("Archived")
         if not died[dies_at]:
             break

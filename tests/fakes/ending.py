@@ -1,8 +1,11 @@
 """Is the end of a drill as it ought to be? Asked of the record, of people and of the world."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from healer.lab.pagerduty.account import Incident
 from healer.model.event import (
     AlertsReceived,
     Archived,
@@ -12,7 +15,7 @@ from healer.model.event import (
     Ending,
     Entry,
     Escalated,
-    Event,
+    IncidentId,
     Moment,
     PlaybookMatched,
     StepFinished,
@@ -28,19 +31,36 @@ _ONCE = (PlaybookMatched, Closed, Archived)
 _NOTED = (Chosen, Denied, Escalated, StepFinished, Verified)
 
 
-async def read(scene: Scene) -> Sequence[Entry]:
+async def read(folder: Path) -> Sequence[Entry]:
     """The lines of the only incident, from the file of a daemon that is no more."""
-    timeline = await SqliteTimeline.open(scene.folder / "healer.db")
+    (entries,) = (await read_all(folder / "healer.db")).values()
+    return entries
+
+
+async def read_all(file: Path) -> Mapping[IncidentId, Sequence[Entry]]:
+    """The lines of every incident, the newest first, from the file of a daemon that is no more."""
+    timeline = await SqliteTimeline.open(file)
     try:
-        opened = await timeline.latest(limit=10)
-        assert len(opened) == 1, "one incident, however often it was delivered"
-        return await timeline.read(opened[0].incident)
+        opened = await timeline.latest(limit=100)
+        return {one.incident: await timeline.read(one.incident) for one in opened}
     finally:
         await timeline.close()
 
 
 def check_healed(scene: Scene, entries: Sequence[Entry], *, rounds: int = 1) -> None:
     """Healed as without a crash: every effect once, every line told once, no alert lost."""
+    check_walk(entries, steps=scene.drill.steps, rounds=rounds)
+    check_effects(scene)
+    check_delivered(scene.postman.answered, entries)
+    (thread,) = scene.slack.threads
+    check_thread(thread, entries)
+    (incident,) = scene.pagerduty.incidents
+    assert scene.pagerduty.pages == [incident.key]
+    check_page(incident, entries)
+
+
+def check_walk(entries: Sequence[Entry], *, steps: Sequence[str], rounds: int = 1) -> None:
+    """The record tells of one walk that ended healed, by these steps."""
     events = [entry.event for entry in entries]
     kinds = Counter(type(event) for event in events)
     assert [kinds[kind] for kind in _ONCE] == [1, 1, 1]
@@ -51,11 +71,7 @@ def check_healed(scene: Scene, entries: Sequence[Entry], *, rounds: int = 1) -> 
     assert len(after) <= rounds
     finished = [one for one in events if isinstance(one, StepFinished)]
     done = [one.step for one in finished if one.outcome.result is Result.SUCCEEDED]
-    assert tuple(done) == scene.drill.steps
-    check_effects(scene)
-    check_delivered(scene, events)
-    check_slack(scene, entries)
-    check_pagerduty(scene, entries)
+    assert done == list(steps)
 
 
 def check_effects(scene: Scene) -> None:
@@ -65,26 +81,25 @@ def check_effects(scene: Scene) -> None:
     assert scene.drill.healed(scene)
 
 
-def check_delivered(scene: Scene, events: Sequence[Event]) -> None:
+def check_delivered(answered: Iterable[Mapping[str, Any]], entries: Iterable[Entry]) -> None:
     """Everything that was answered 200 is on record."""
     kept = {
         (str(alert.fingerprint), alert.status.value)
-        for event in events
-        if isinstance(event, AlertsReceived)
-        for alert in event.alerts
+        for entry in entries
+        if isinstance(entry.event, AlertsReceived)
+        for alert in entry.event.alerts
     }
-    answered = {
-        (alert["fingerprint"], alert["status"])
-        for payload in scene.postman.answered
+    delivered = {
+        (str(alert["fingerprint"]), str(alert["status"]))
+        for payload in answered
         for alert in payload["alerts"]
     }
-    assert {status for _, status in answered} == {"firing", "resolved"}
-    assert answered <= kept
+    assert {status for _, status in delivered} == {"firing", "resolved"}
+    assert delivered <= kept
 
 
-def check_slack(scene: Scene, entries: Sequence[Entry]) -> None:
-    """One message, and in its thread every line once."""
-    (thread,) = scene.slack.threads
+def check_thread(thread: Sequence[Mapping[str, Any]], entries: Sequence[Entry]) -> None:
+    """One message in Slack, and in its thread every line once."""
     told = [
         line
         for message in thread[1:]
@@ -95,10 +110,8 @@ def check_slack(scene: Scene, entries: Sequence[Entry]) -> None:
     assert told == [escape(line) for line in lines if line is not None]
 
 
-def check_pagerduty(scene: Scene, entries: Sequence[Entry]) -> None:
+def check_page(incident: Incident, entries: Sequence[Entry]) -> None:
     """One page, calmed and resolved; in its notes every line that matters once."""
-    assert len(scene.pagerduty.pages) == 1
-    (incident,) = scene.pagerduty.incidents
     log = Counter(what for _, what in incident.log)
     assert (log["triggered"], log["acknowledged"], log["resolved"]) == (1, 1, 1), incident.log
     noted = [

@@ -5,6 +5,7 @@ The server behind it stays as it is, so what it holds is what really arrived.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,21 +44,26 @@ class Seen:
 
 @dataclass
 class Gate:
-    """Made by `gate`. Opens and closes at the same port."""
+    """Made by `gate`. Opens and closes at the same port.
+
+    `seen` is what arrived, `accepted` what the server behind answered with 2xx.
+    """
 
     upstream: str
+    port: int = 0
+    tls: ssl.SSLContext | None = None
     seen: list[Seen] = field(default_factory=list[Seen])
+    accepted: list[Seen] = field(default_factory=list[Seen])
     trouble: Trouble | None = None
     _mended: asyncio.Event = field(default_factory=asyncio.Event)
     _session: aiohttp.ClientSession | None = None
     _runner: web.AppRunner | None = None
-    _port: int = 0
     _held: socket.socket | None = None
 
     @property
     def url(self) -> str:
         """Where it is to be reached."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def passed(self) -> Sequence[Seen]:
@@ -70,7 +76,7 @@ class Gate:
         self._mended.clear()
         if trouble is Trouble.REFUSED:
             await self.close()
-            self._held = _bound(self._port)  # refuses as well, and nobody else takes the port
+            self._held = _bound(self.port)  # refuses as well, and nobody else takes the port
 
     async def mend(self) -> None:
         """In order again."""
@@ -86,8 +92,8 @@ class Gate:
         app.router.add_route("*", "/{tail:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        listening, self._held = self._held or _bound(self._port), None
-        self._port = int(listening.getsockname()[1])
+        listening, self._held = self._held or _bound(self.port), None
+        self.port = int(listening.getsockname()[1])
         await web.SockSite(self._runner, listening).start()
 
     async def close(self) -> None:
@@ -109,18 +115,20 @@ class Gate:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         trouble = self.trouble
-        self.seen.append(
-            Seen(
-                method=request.method,
-                path=request.path,
-                query=request.query_string,
-                body=body,
-                passed=trouble in (None, Trouble.LOST),
-                in_vain=trouble is not None,
-            )
+        seen = Seen(
+            method=request.method,
+            path=request.path,
+            query=request.query_string,
+            body=body,
+            passed=trouble in (None, Trouble.LOST),
+            in_vain=trouble is not None,
         )
+        self.seen.append(seen)
         if trouble is None:
-            return await self._pass(request, body)
+            answer = await self._pass(request, body)
+            if answer.status < 300:
+                self.accepted.append(seen)
+            return answer
         if trouble is Trouble.LOST:
             await self._pass(request, body)
         return await self._spoil(trouble, request)
@@ -128,15 +136,19 @@ class Gate:
     async def _pass(self, request: web.Request, body: bytes) -> web.StreamResponse:
         if self._session is None:
             return web.Response(status=503)
-        async with self._session.request(
-            request.method,
-            self.upstream + request.raw_path,
-            headers=_kept(request.headers),
-            data=body or None,
-            allow_redirects=False,
-        ) as found:
-            content = await found.read()
-            return web.Response(status=found.status, headers=_kept(found.headers), body=content)
+        try:
+            async with self._session.request(
+                request.method,
+                self.upstream + request.raw_path,
+                headers=_kept(request.headers),
+                data=body or None,
+                allow_redirects=False,
+                ssl=self.tls or True,
+            ) as found:
+                content = await found.read()
+                return web.Response(status=found.status, headers=_kept(found.headers), body=content)
+        except aiohttp.ClientError as error:  # nobody is behind it just now
+            return web.Response(status=502, text=str(error))
 
     async def _spoil(self, trouble: Trouble, request: web.Request) -> web.StreamResponse:
         match trouble:
@@ -156,9 +168,11 @@ class Gate:
 
 
 @asynccontextmanager
-async def gate(upstream: str) -> AsyncGenerator[Gate]:
-    """A gate in order, open while the block runs."""
-    made = Gate(upstream=upstream)
+async def gate(
+    upstream: str, *, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Gate]:
+    """A gate in order, open while the block runs; `tls` is how to trust the server behind."""
+    made = Gate(upstream=upstream, port=port, tls=tls)
     async with AsyncExitStack() as stack:
         await made.open()
         stack.push_async_callback(made.close)

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +16,18 @@ _ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Life:
-    """One daemon. `events` are the names of what it wrote, in order, append by append."""
+    """One daemon. `appends` are the names of what it wrote, in order, append by append.
+
+    `begun` are the steps that it started, and `healed` whether it saw its cure hold.
+    """
 
     name: str
     log: Path
     port: int | None = None
     pid: int | None = None
     appends: list[list[str]] = field(default_factory=list[list[str]])
+    begun: list[str] = field(default_factory=list[str])
+    healed: bool = False
     ended: int | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -31,8 +36,10 @@ class Life:
         match told:
             case {"port": int(port), "pid": int(pid)}:
                 self.port, self.pid = port, pid
-            case {"append": str(kinds)}:
+            case {"append": str(kinds), "begun": str(begun), "healed": bool(healed)}:
                 self.appends.append(kinds.split())
+                self.begun += begun.split()
+                self.healed = self.healed or healed
             case {"ended": int(status)}:
                 self.ended = status
             case _:
@@ -82,17 +89,30 @@ class Nursery:
         self._process = process
         self._lives: dict[str, Life] = {}
 
-    def bear(self, config: Path, *, dies_at: int | None = None, written: bool = True) -> Life:
-        """A new daemon with that configuration, which dies at that write."""
+    def bear(
+        self,
+        config: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        dies_at: int | None = None,
+        written: bool = True,
+        spares: Collection[str] = (),
+    ) -> Life:
+        """A new daemon with that configuration, which dies at that write.
+
+        Where it would die in the middle of a step that it `spares`, it dies at the end of it.
+        """
         name = str(len(self._lives))
         life = Life(name=name, log=config.with_name(f"daemon-{name}.log"))
         self._lives[name] = life
         order = {
             "life": name,
             "config": str(config),
+            "environment": dict(environment or {}),
             "log": str(life.log),
             "dies_at": dies_at,
             "written": written,
+            "spares": sorted(spares),
         }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
