@@ -2,7 +2,7 @@
 
 from healer.engine.case import Case
 from healer.errors import PermanentError
-from healer.model.event import Chosen, Closed, Ending, Escalated, Event, Moment, Verified
+from healer.model.event import Chosen, Escalated, Event, Moment, Verified
 from healer.model.playbook import Remedy
 from healer.playbook.condition import evaluate, referenced_checks
 
@@ -10,15 +10,14 @@ from healer.playbook.condition import evaluate, referenced_checks
 def choose(case: Case) -> tuple[Event, ...]:
     """Whether the fault is there at all, and the first branch that fits; or whom to call.
 
-    A condition that cannot be evaluated is never taken for false: a human is called.
+    A fault that is gone needs no branch: the incident waits for its alert to resolve. A condition that cannot be evaluated is never taken for false: a human is called.
     """
     said: list[Event] = []
     try:
         before = _still_there(case)
         said.append(before)
         if before.healed:
-            reason = "the fault was gone when healer looked: nothing was done"
-            return (*said, Closed(ending=Ending.RESOLVED, reason=reason))
+            return tuple(said)
         urgent = case.playbook.escalate.when
         if urgent and evaluate(urgent, case.scope):
             return (*said, _call(case, f"{urgent} holds"))
@@ -46,7 +45,8 @@ def _still_there(case: Case) -> Verified:
     """The edge woke us; the level decides: before anything is done, is the fault there?"""
     until = case.playbook.verify.until
     gone = evaluate(until, case.scope)
-    reason = f"{until} is {str(gone).lower()}"
+    waits = "; nothing is done, and healer looks again until the alert resolves" if gone else ""
+    reason = f"{until} is {str(gone).lower()}{waits}"
     return Verified(moment=Moment.BEFORE, healed=gone, reason=reason)
 
 

@@ -43,9 +43,11 @@ class Ender:
         return await self.close(case.incident, Ending.RESOLVED, "the alert resolved")
 
     async def gone(self, case: Case) -> bool:
-        """All its alerts resolved before anything was done."""
+        """All its alerts resolved before anything was done in this round."""
         self.let_go(case.incident)
-        reason = "the alert resolved before anything was done"
+        reason = "the alert resolved"
+        if not case.incident.acted_at:
+            reason += " before anything was done"
         return await self.close(case.incident, Ending.RESOLVED, reason)
 
     async def rehearsed(self, case: Case) -> bool:

@@ -13,9 +13,10 @@ from healer.engine.choice import cannot_decide, choose
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
 from healer.engine.treatment import Treatment, gave_up_looking, was_blind
+from healer.engine.verifier import see
 from healer.errors import ConflictError
 from healer.model.event import (
-    Closed,
+    Chosen,
     Diagnosed,
     Ending,
     Escalated,
@@ -84,6 +85,7 @@ class Remediation:
             (bool(incident.escalated or incident.denied), self._ender.left_to_people),
             (not incident.firing and not run.acted, self._ender.gone),
             (run.findings is None or was_blind(incident), self._diagnose),
+            (_was_gone(incident), self._look_again),
             (run.chosen is None, self._choose),
             (case.next_step is None or case.mode is Mode.OBSERVE, self._ender.rehearsed),
             (not _allowed(incident), treatment.judge_run),
@@ -156,10 +158,23 @@ class Remediation:
         if blind := cannot_decide(case):
             return await self._treatment.hold(case, guard="evidence", reason=blind)
         decided = choose(case)
-        if any(isinstance(event, Escalated | Closed) for event in decided):
+        if not isinstance(decided[-1], Chosen):
             self._ender.let_go(case.incident)
         await self._tools.journal.decide(case.incident, *decided)
         return True
+
+    async def _look_again(self, case: Case) -> bool:
+        """The fault was gone and the alert fires on: one of them lags, so nothing is concluded."""
+        sight = await see(
+            case.playbook,
+            patient=case.patient,
+            catalog=self._tools.catalog,
+            clock=self._tools.clock,
+        )
+        if not sight.holds:
+            return await self._diagnose(case)
+        self._tools.wake_at(case.incident.id, self._treatment.again())
+        return False
 
     def _to_put_back(self, case: Case) -> bool:
         incident, watch = case.incident, case.playbook.verify.watch
@@ -181,6 +196,12 @@ def _allowed(incident: Incident) -> bool:
     if judged is None:
         return False
     return judged.step is not None or judged.decision is Decision.ALLOW
+
+
+def _was_gone(incident: Incident) -> bool:
+    """Was there no fault when healer last looked, before it did anything in this round?"""
+    run = incident.run
+    return run.chosen is None and run.before is not None and run.before.healed
 
 
 def _unseen(findings: tuple[Finding, ...]) -> frozenset[str]:

@@ -252,6 +252,8 @@ def _doing(incident: Incident) -> str:
         return f"no playbook applies{because(incident.unmatched.reason)}".rstrip(".")
     if incident.run.chosen is not None:
         return f"about to apply {_remedy(incident)}"
+    if incident.run.before is not None and incident.run.before.healed:
+        return "no fault is to be seen, so it waits for the alert to resolve and looks again"
     return "looking for the cause" if incident.run.findings is None else "deciding what to do"
 
 
