@@ -10,7 +10,8 @@ from healer.playbook.condition import evaluate, referenced_checks
 def choose(case: Case) -> tuple[Event, ...]:
     """Whether the fault is there at all, and the first branch that fits; or whom to call.
 
-    A fault that is gone needs no branch: the incident waits for its alert to resolve. A condition that cannot be evaluated is never taken for false: a human is called.
+    A fault that is gone needs no branch: the incident waits for its alert to resolve. A condition
+    that cannot be evaluated is never taken for false: a human is called.
     """
     said: list[Event] = []
     try:

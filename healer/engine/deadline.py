@@ -57,8 +57,11 @@ class ScheduledTimer:
 def alarms(
     incident: Incident, *, verify: Verify, escalate: Escalate
 ) -> Iterable[tuple[Alarm, datetime]]:
-    """Every deadline of the incident that still lies ahead of its story, due or not."""
-    if incident.closed or incident.opened_at is None:
+    """Every deadline of the incident that still lies ahead of its story, due or not.
+
+    A rehearsal has none: nobody waits for a cure that nobody gives.
+    """
+    if incident.closed or incident.rehearsed or incident.opened_at is None:
         return
     if incident.healed_at:
         yield Alarm.WATCH, incident.healed_at + verify.watch

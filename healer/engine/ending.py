@@ -2,7 +2,7 @@
 
 from healer.engine.case import Case, Tools
 from healer.kit.duration import format_duration
-from healer.model.event import Closed, Ending, Escalated, RunStarted
+from healer.model.event import Closed, Ending, Escalated, Rehearsed, RunStarted
 from healer.model.incident import Incident
 from healer.model.playbook import Mode
 
@@ -51,7 +51,7 @@ class Ender:
         return await self.close(case.incident, Ending.RESOLVED, reason)
 
     async def rehearsed(self, case: Case) -> bool:
-        """Nothing more may be done in this mode, or the branch only reports: say so."""
+        """Nothing more may be done in this mode, or the branch only reports: say so, once."""
         self.let_go(case.incident)
         remedy = case.remedy
         if remedy is None or not remedy.steps:
@@ -61,6 +61,16 @@ class Ender:
         steps = ", ".join(step.id for step in remedy.steps)
         mode = "dry-run" if case.mode is Mode.DRY_RUN else case.mode.value
         reason = f"{mode}, nothing was changed; would have run {remedy.name}: {steps}"
+        await self._tools.journal.decide(case.incident, Rehearsed(reason=reason))
+        return True
+
+    async def after_rehearsal(self, case: Case) -> bool:
+        """Wait for the alert to resolve; or for healer to be started in earnest, and begin anew."""
+        if not case.incident.firing:
+            return await self.close(case.incident, Ending.REHEARSED, "the alert resolved")
+        if self._tools.catalog.mode_of(case.playbook.mode) in (Mode.DRY_RUN, Mode.OBSERVE):
+            return False
+        reason = "healer rehearses no longer, and the alert is taken up anew"
         return await self.close(case.incident, Ending.REHEARSED, reason)
 
     async def escalate(self, case: Case, reason: str) -> bool:

@@ -160,6 +160,13 @@ class Escalated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsed:
+    """Observe or dry-run: what would have been done was said. The alert may fire on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
     """A person let a run go on that a guard asked about."""
 
@@ -253,6 +260,7 @@ Event = (
     | Verified
     | RunStarted
     | Escalated
+    | Rehearsed
     | Approved
     | Denied
     | AlarmRang

@@ -30,6 +30,7 @@ from healer.model.event import (
     Opened,
     Paused,
     PlaybookMatched,
+    Rehearsed,
     Resumed,
     RunStarted,
     StepFinished,
@@ -53,6 +54,7 @@ class IncidentState(StrEnum):
     RUNNING = "running"  # steps or their verification are under way
     WATCHING = "watching"  # verified healed, watched for a while
     ESCALATED = "escalated"  # a human has it
+    REHEARSED = "rehearsed"  # said what would have been done; waits for the alert to resolve
     CLOSED = "closed"
 
 
@@ -123,6 +125,7 @@ class Incident:
     healed_at: datetime | None = None
     denied: Denied | None = None
     escalated: Escalated | None = None
+    rehearsed: Rehearsed | None = None
     closed: Closed | None = None
     archived: bool = False
     rang: Mapping[Alarm, datetime] = field(default_factory=dict[Alarm, datetime])
@@ -137,6 +140,8 @@ class Incident:
             return IncidentState.WATCHING
         if self.escalated:
             return IncidentState.ESCALATED
+        if self.rehearsed:
+            return IncidentState.REHEARSED
         if self.run.in_flight or self.run.done:
             return IncidentState.RUNNING
         match self.run.judged.decision if self.run.judged else Decision.ALLOW:
@@ -192,6 +197,8 @@ class Incident:
                 return replace(known, run=Run(number=event.number), healed=None, healed_at=None)
             case Escalated() as event:
                 return replace(known, escalated=event)
+            case Rehearsed() as event:
+                return replace(known, rehearsed=event)
             case Approved() as event:
                 remedy = self.run.chosen.remedy if self.run.chosen else None
                 run = replace(self.run, approved=event, approved_for=remedy)

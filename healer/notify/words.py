@@ -28,6 +28,7 @@ from healer.model.event import (
     Opened,
     Paused,
     PlaybookMatched,
+    Rehearsed,
     Resumed,
     RunStarted,
     StepFinished,
@@ -116,6 +117,8 @@ def _say(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one clos
             return f"Round {event.number} begins{because(event.reason)}"
         case Escalated():
             return f"Escalated to {people(event.to)}{because(event.reason)}"
+        case Rehearsed():
+            return f"Rehearsed{because(event.reason)}"
         case Approved():
             return f"Approved by {short(event.by)}."
         case Denied():
@@ -238,6 +241,9 @@ def _status(incident: Incident) -> str:  # noqa: PLR0911 - one closed match, rea
             return f"healed{at}; healer watches whether it stays so."
         case IncidentState.ESCALATED:
             return _escalated(incident)
+        case IncidentState.REHEARSED:
+            said = because(incident.rehearsed.reason) if incident.rehearsed else "."
+            return f"rehearsed{said} Nothing more is done while the alert fires."
         case IncidentState.CLOSED:
             closed = incident.closed
             return (

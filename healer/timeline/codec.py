@@ -47,6 +47,7 @@ KINDS: Mapping[str, type[Event]] = MappingProxyType(
         "archived": model.Archived,
         "paused": model.Paused,
         "resumed": model.Resumed,
+        "rehearsed": model.Rehearsed,
     }
 )
 """Words on disk. They never change, whatever becomes of the names of the classes."""

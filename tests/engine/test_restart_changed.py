@@ -31,8 +31,24 @@ async def test_a_restart_as_rehearsal_changes_nothing_though_the_incident_began_
     async with House(timeline=timeline, disk=disk, dry_run=True).life(clock=clock) as house:
         await asyncio.sleep(600)
         assert disk.effects == []
-        assert house.incident.closed is not None
-        assert house.incident.closed.ending is Ending.REHEARSED
+        assert house.is_in(IncidentState.REHEARSED)
+
+
+async def test_a_restart_in_earnest_after_a_rehearsal_takes_the_alert_up_anew() -> None:
+    timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
+    async with House(timeline=timeline, disk=disk, dry_run=True).life(clock=clock) as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(7200)
+        assert house.is_in(IncidentState.REHEARSED)
+    async with House(timeline=timeline, disk=disk).life(clock=clock) as house:
+        await asyncio.sleep(5)
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(60)
+        first, second = house.incidents
+        assert first.closed is not None
+        assert first.closed.ending is Ending.REHEARSED
+        assert second.healed is not None
+        assert len(disk.effects) == 1
 
 
 @pytest.mark.parametrize("undo", [Undo.ON_FAILURE, Undo.AFTERWARDS])

@@ -30,6 +30,7 @@ from healer.model.event import (
     NoticeStarted,
     Paused,
     PlaybookMatched,
+    Rehearsed,
     Resumed,
     RunStarted,
     StepFinished,
@@ -114,6 +115,10 @@ LINES: list[tuple[Event, str | None]] = [
     ),
     (RunStarted(number=2, reason="it came back"), "Round 2 begins: it came back."),
     (story.escalated(), "Escalated to team-inference: two rounds did not heal."),
+    (
+        Rehearsed(reason="dry-run, would have run restart"),
+        "Rehearsed: dry-run, would have run restart.",
+    ),
     (Approved(by="ann"), "Approved by ann."),
     (Denied(by="ann", reason="not now"), "Denied by ann: not now."),
     (AlarmRang(alarm=Alarm.UPDATE), "Still going on, and not forgotten."),

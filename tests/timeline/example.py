@@ -26,6 +26,7 @@ from healer.model.event import (
     Opened,
     Paused,
     PlaybookMatched,
+    Rehearsed,
     Resumed,
     RunStarted,
     StepFinished,
@@ -112,4 +113,5 @@ EVENTS: tuple[Event, ...] = (
     Archived(),
     Paused(by="ann", reason="maintenance", service="chat"),
     Resumed(by="ann", service="chat"),
+    Rehearsed(reason="dry-run: would have run add a replica: scale"),
 )

@@ -46,6 +46,22 @@ class Observer:
             for entry in self.entries
         )
 
+    def told(self) -> bool:
+        """Does every channel know all of it? Of a rehearsal: that it was one."""
+        if self.happened("Archived"):
+            return True
+        rehearsed = max((int(one["seq"]) for one in self._all("Rehearsed")), default=0)
+        asked = {one["event"]["channel"] for one in self._all("NoticeStarted")}
+        know = {
+            one["event"]["channel"]
+            for one in (*self._all("NoticeSent"), *self._all("NoticeDropped"))
+            if int(one["event"]["through"]) >= rehearsed
+        }
+        return rehearsed > 0 and asked <= know
+
+    def _all(self, kind: str) -> list[Object]:
+        return [entry for entry in self.entries if entry["event"]["type"] == kind]
+
     async def _look(self) -> None:
         await self._look_at_alerts()
         if not self.incident:

@@ -96,7 +96,7 @@ class Report:
             yield "no person was called"
 
     def _rehearsal_faults(self) -> Iterator[str]:
-        if not any(_closed(entry) == "rehearsed" for entry in self.entries):
+        if self._first(lambda entry: entry["event"]["type"] == "Rehearsed") is None:
             yield "it was not rehearsed to its end"
         if self.scenario.ending is not Ending.UNTOUCHED and not self.steps:
             yield "no step was rehearsed"
@@ -162,11 +162,6 @@ class Report:
 def _is_healed(entry: Object) -> bool:
     event = entry["event"]
     return event["type"] == "Verified" and event["moment"] == "after" and bool(event["healed"])
-
-
-def _closed(entry: Object) -> str:
-    event = entry["event"]
-    return str(event["ending"]) if event["type"] == "Closed" else ""
 
 
 def _told(entry: Object) -> bool:

@@ -46,7 +46,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
         after = await take(remote, site) if before else None
     await _wait(observer, lambda: _over(observer, scenario), OVER_WITHIN)
-    await _wait(observer, lambda: observer.happened("Archived"), TOLD_WITHIN)
+    await _wait(observer, observer.told, TOLD_WITHIN)
     return Report(
         scenario=scenario,
         struck_at=struck_at,
@@ -114,11 +114,15 @@ def _decided(observer: Observer) -> bool:
         observer.happened("Verified", moment="after", healed=True)
         or observer.happened("Escalated")
         or observer.happened("NothingMatched")
+        or observer.happened("Rehearsed")
         or observer.happened("Closed")
     )
 
 
 def _over(observer: Observer, scenario: Scenario) -> bool:
-    """Closed. A drill that people must end is over only when the mended fault closed it."""
+    """Closed. A drill that people must end is over only when the mended fault closed it.
+
+    A rehearsal is over when it was said: nobody mends what it leaves as it is.
+    """
     unplanned = observer.happened("Escalated") and scenario.ending is Ending.HEALED
-    return observer.happened("Closed") or unplanned
+    return observer.happened("Closed") or observer.happened("Rehearsed") or unplanned

@@ -171,10 +171,10 @@ def test_a_dry_run_says_step_by_step_what_it_would_do_and_touches_nothing(
     for step in steps:
         lines.append({"type": "StepStarted", "step": step, "dry_run": True})
         lines.append({"type": "StepFinished", "step": step, "result": "skipped"})
-    assert_in_order(report, *lines, {"type": "Closed", "ending": "rehearsed"})
+    assert_in_order(report, *lines, {"type": "Rehearsed"})
     assert len(report["steps"]) == len(steps)
     assert all(words.startswith("would ") for words in report["steps"])
-    assert_told(report, "slack", ("StepFinished", "Closed"))
+    assert_told(report, "slack", ("StepFinished", "Rehearsed"))
 
 
 def test_a_corrupt_model_comes_back_from_its_backup_for_real(home: Path) -> None:
