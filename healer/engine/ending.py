@@ -1,9 +1,19 @@
 """How a walk ends or is handed over: closed, escalated, rehearsed, watched."""
 
 from healer.engine.case import Case, Tools
+from healer.engine.runner import STOPPED
 from healer.kit.duration import format_duration
-from healer.model.event import Closed, Ending, Escalated, Rehearsed, RunStarted
+from healer.model.event import (
+    Closed,
+    Ending,
+    Escalated,
+    Rehearsed,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
 from healer.model.incident import Incident
+from healer.model.outcome import Outcome, Result
 from healer.model.playbook import Mode
 
 
@@ -93,6 +103,16 @@ class Ender:
         if incident.firing:
             return False
         return await self.close(incident, Ending.RESOLVED, "the alert resolved")
+
+    async def lose_sight(self, incident: Incident, started: StepStarted) -> bool:
+        """Of a step that was under way and stands in no playbook here any more."""
+        summary = f"{STOPPED}, and step {started.step} is in no playbook here to ask by"
+        outcome = Outcome(result=Result.ABANDONED, summary=summary)
+        finished = StepFinished(
+            step=started.step, attempt=started.attempt, outcome=outcome, settled=True
+        )
+        await self._tools.journal.decide(incident, finished)
+        return True
 
     async def close(self, incident: Incident, ending: Ending, reason: str) -> bool:
         """The last decision."""

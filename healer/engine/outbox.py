@@ -120,6 +120,8 @@ class Outbox:
         incident = self._journal.get(incident_id)
         if incident is None or incident.closed is None or incident.archived:
             return
+        if incident.run.in_flight is not None:
+            return  # its end is to be written and told as well
         for notifier in self._notifiers.values():
             if await self._due(notifier, incident_id) is not None:
                 return

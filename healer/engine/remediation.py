@@ -58,8 +58,7 @@ class Remediation:
         if incident is None or incident.key is None:
             return False
         if incident.closed:
-            self._ender.let_go(incident)
-            return False
+            return await self._wind_up(incident, incident.key)
         if incident.matched is None:
             return await self._match(incident, incident.key)
         case = self._open_case(incident, incident.key, incident.matched)
@@ -68,6 +67,16 @@ class Remediation:
         if incident.run.started or incident.key.service not in self._tools.catalog.services:
             return await self._ender.give_up(incident, "its service or playbook is gone from here")
         return await self._match(incident, incident.key)
+
+    async def _wind_up(self, incident: Incident, key: IncidentKey) -> bool:
+        """Closed. If healer was stopped while a step of it ran, say what came of that step."""
+        if incident.run.in_flight is None:
+            self._ender.let_go(incident)
+            return False
+        case = self._open_case(incident, key, incident.matched) if incident.matched else None
+        if case is not None and self._treatment.can_settle(case):
+            return await self._treatment.settle(case)
+        return await self._ender.lose_sight(incident, incident.run.in_flight)
 
     def _stage_of(self, case: Case) -> Stage:
         """The walk, read from top to bottom."""

@@ -67,7 +67,7 @@ class Treatment:
         started = case.incident.run.in_flight
         if started is None:
             return True
-        step = case.find_step(started.undoes or started.step)
+        step = _begun(case)
         if step is None:
             await self._ender.escalate(case, f"step {started.step} is in no playbook here")
             return False
@@ -76,6 +76,10 @@ class Treatment:
         if started.undoes is not None:
             return True
         return await self._after_step(step, incident)
+
+    def can_settle(self, case: Case) -> bool:
+        """Is the step in flight one that this playbook knows?"""
+        return _begun(case) is not None
 
     async def verify(self, case: Case) -> bool:
         """ "Ran" is not "healed": look until the playbook's condition holds and stays."""
@@ -218,6 +222,12 @@ class Treatment:
         verified = Verified(moment=Moment.AFTER, healed=False, reason=reason)
         await self._tools.journal.record(incident.id, verified, unless=lambda now: bool(now.closed))
         return True
+
+
+def _begun(case: Case) -> Step | None:
+    """The step in flight, or the one that it takes back."""
+    started = case.incident.run.in_flight
+    return case.find_step(started.undoes or started.step) if started else None
 
 
 def _hopeless(incident: Incident) -> bool:

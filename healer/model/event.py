@@ -216,7 +216,7 @@ class NoticeDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
-    """The last decision. Only notices may follow."""
+    """The last decision. Only the end of a step that was under way and notices may follow."""
 
     ending: Ending
     reason: str

@@ -3,6 +3,7 @@
 The smallest world in which a remediation makes sense; it counts every effect upon it.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +41,8 @@ class Disk:
     fail: list[Exception] = field(default_factory=list[Exception])
     prepared: list[bool] = field(default_factory=list[bool])
     """For each preparation: were the parameters final already?"""
+    takes: float = 0.0
+    """Seconds until an effect happens."""
     silent: bool = False
     """Whether it refuses to tell, after a crash, what came of a step."""
 
@@ -102,6 +105,8 @@ class FreeAction:
     async def run(self, params: FreeParams, ctx: StepContext) -> Outcome:
         if ctx.dry_run:
             return Outcome(result=Result.SKIPPED, summary=f"would free {params.amount:g} GB")
+        if self._disk.takes:
+            await asyncio.sleep(self._disk.takes)
         if self._disk.fail:
             raise self._disk.fail.pop(0)
         self._disk.effects.append(params.key)
