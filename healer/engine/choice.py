@@ -1,9 +1,12 @@
 """What is to be done about what was found? Pure: from a case to the events that say so."""
 
+from collections.abc import Iterable
+
 from healer.engine.case import Case
 from healer.errors import PermanentError
 from healer.model.event import Chosen, Escalated, Event, Moment, Verified
-from healer.model.playbook import Remedy
+from healer.model.outcome import Finding
+from healer.model.playbook import Playbook, Remedy
 from healer.playbook.condition import evaluate, referenced_checks
 
 
@@ -15,7 +18,9 @@ def choose(case: Case) -> tuple[Event, ...]:
     """
     said: list[Event] = []
     try:
-        before = _still_there(case)
+        before = _still_there(
+            case, otherwise="nothing is done, and healer looks again until the alert resolves"
+        )
         said.append(before)
         if before.healed:
             return tuple(said)
@@ -27,27 +32,53 @@ def choose(case: Case) -> tuple[Event, ...]:
         return (*said, _call(case, f"could not decide: {error}"))
 
 
+def reconsider(case: Case) -> tuple[Event, ...]:
+    """Between two steps: is the fault still there, and is anybody to be called at once?
+
+    The branch is not chosen anew: what its first steps did may well be why it fits no more.
+    """
+    said: list[Event] = []
+    try:
+        before = _still_there(case, otherwise="the other steps are left out")
+        said.append(before)
+        urgent = case.playbook.escalate.when
+        if not before.healed and urgent and evaluate(urgent, case.scope):
+            said.append(_call(case, f"{urgent} holds"))
+    except PermanentError as error:
+        said.append(_call(case, f"could not decide whether to go on: {error}"))
+    return tuple(said)
+
+
 def cannot_decide(case: Case) -> str:
     """What a decision needs but could not be seen; '' if all is there."""
-    conditions = (
-        case.playbook.escalate.when,
-        case.playbook.verify.until,
-        *(remedy.when for remedy in case.playbook.remedies),
-    )
+    playbook = case.playbook
+    conditions = (*_of_the_fault(playbook), *(remedy.when for remedy in playbook.remedies))
+    return _unseen(conditions, case.incident.run.findings or ())
+
+
+def cannot_reconsider(playbook: Playbook, findings: Iterable[Finding]) -> str:
+    """The same, of what `reconsider` needs."""
+    return _unseen(_of_the_fault(playbook), findings)
+
+
+def _of_the_fault(playbook: Playbook) -> tuple[str, ...]:
+    return playbook.escalate.when, playbook.verify.until
+
+
+def _unseen(conditions: Iterable[str], findings: Iterable[Finding]) -> str:
     needed = frozenset[str]().union(*(referenced_checks(text) for text in conditions if text))
     return "; ".join(
         f"{finding.check}: {finding.summary}"
-        for finding in case.incident.run.findings or ()
+        for finding in findings
         if not finding.known and finding.check in needed
     )
 
 
-def _still_there(case: Case) -> Verified:
+def _still_there(case: Case, *, otherwise: str) -> Verified:
     """The edge woke us; the level decides: before anything is done, is the fault there?"""
     until = case.playbook.verify.until
     gone = evaluate(until, case.scope)
-    waits = "; nothing is done, and healer looks again until the alert resolves" if gone else ""
-    reason = f"{until} is {str(gone).lower()}{waits}"
+    reason = f"{until} is {str(gone).lower()}" + (f"; {otherwise}" if gone else "")
     return Verified(moment=Moment.BEFORE, healed=gone, reason=reason)
 
 

@@ -6,12 +6,12 @@ on where the fold of the timeline says.
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from healer.engine.case import Case, Tools
 from healer.engine.choice import cannot_decide, choose
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
+from healer.engine.freshness import is_gone, is_stale
 from healer.engine.treatment import Treatment, gave_up_looking, was_blind
 from healer.engine.verifier import see
 from healer.errors import ConflictError
@@ -31,9 +31,6 @@ from healer.playbook.scope import build_scope
 
 Stage = Callable[[Case], Awaitable[bool]]
 """Does one thing. True: look again at once. False: wait until somebody wakes the incident."""
-
-FRESH = timedelta(seconds=30)
-"""Older findings are not acted upon, nor any from before a hold or a question: look anew."""
 
 
 class Remediation:
@@ -81,7 +78,7 @@ class Remediation:
     def _stage_of(self, case: Case) -> Stage:
         """The walk, read from top to bottom."""
         incident, run, treatment = case.incident, case.incident.run, self._treatment
-        acted_out = run.acted and case.next_step is None and run.after is None
+        acted_out = run.acted and run.after is None and (case.next_step is None or is_gone(run))
         failed = run.after is not None and not run.after.healed
         undoing = failed and treatment.next_undo(case) is not None
         table: tuple[tuple[bool, Stage], ...] = (
@@ -94,11 +91,11 @@ class Remediation:
             (incident.rehearsed is not None, self._ender.after_rehearsal),
             (not incident.firing and not run.acted, self._ender.gone),
             (run.findings is None or was_blind(incident), self._diagnose),
-            (_was_gone(incident), self._look_again),
+            (run.chosen is None and is_gone(run), self._look_again),
             (run.chosen is None, self._choose),
             (case.next_step is None or case.mode is Mode.OBSERVE, self._ender.rehearsed),
-            (not _allowed(incident), treatment.judge_run),
-            (self._is_stale(incident), self._diagnose),
+            (not (run.started or _allowed(incident)), treatment.judge_run),
+            (not run.started and is_stale(incident, self._tools.clock.now()), self._diagnose),
         )
         return next((stage for holds, stage in table if holds), treatment.run_step)
 
@@ -193,24 +190,12 @@ class Remediation:
             return False
         return self._treatment.next_undo(case, when=(Undo.AFTERWARDS,)) is not None
 
-    def _is_stale(self, incident: Incident) -> bool:
-        run = incident.run
-        if run.started or run.looked_at is None:
-            return False
-        return run.waited or self._tools.clock.now() - run.looked_at > FRESH
-
 
 def _allowed(incident: Incident) -> bool:
     judged = incident.run.judged
     if judged is None:
         return False
     return judged.step is not None or judged.decision is Decision.ALLOW
-
-
-def _was_gone(incident: Incident) -> bool:
-    """Was there no fault when healer last looked, before it did anything in this round?"""
-    run = incident.run
-    return run.chosen is None and run.before is not None and run.before.healed
 
 
 def _unseen(findings: tuple[Finding, ...]) -> frozenset[str]:

@@ -1,11 +1,15 @@
 """Judge, run, verify, take back: the part of the walk that may change the world."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from healer.engine.case import Case, Tools
+from healer.engine.choice import cannot_reconsider, reconsider
 from healer.engine.claim import is_amid
+from healer.engine.diagnosis import look
 from healer.engine.ending import Ender
+from healer.engine.freshness import is_stale
 from healer.engine.judge import AGAIN, ask_again_at, judge
 from healer.engine.runner import Runner, Task
 from healer.engine.verifier import watch
@@ -13,10 +17,11 @@ from healer.errors import PermanentError, TemporaryError
 from healer.guard.contract import Plan
 from healer.kit.duration import format_duration
 from healer.model.effect import strongest
-from healer.model.event import Judged, Moment, RunStarted, Verified
+from healer.model.event import Diagnosed, Escalated, Judged, Moment, RunStarted, Verified
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Result, Verdict
 from healer.model.playbook import Step, Undo
+from healer.playbook.scope import build_scope
 
 BREATH = timedelta(seconds=2)
 """Between two attempts of a step, where the world names no time."""
@@ -57,10 +62,34 @@ class Treatment:
         judged = await self._ask(case, step)
         if judged.decision is not Decision.ALLOW:
             return await self._obey(case, judged)
+        return await self._act(case, task, judged)
+
+    async def _act(self, case: Case, task: Task, judged: Judged) -> bool:
+        """Upon evidence that is still good; the first step's was looked at before its run."""
+        begun = case.incident.run.started and not case.dry_run
+        if begun and is_stale(case.incident, self._tools.clock.now()):
+            return await self._look_again(case, task.step)
         incident = await self._runner.run(
             task, case.incident, case.patient, dry_run=case.dry_run, judged=judged
         )
-        return await self._after_step(step, incident)
+        return await self._after_step(task.step, incident)
+
+    async def _look_again(self, case: Case, step: Step) -> bool:
+        """Time has passed since the last step: before more is done, is the fault still there?"""
+        playbook, catalog = case.playbook, self._tools.catalog
+        findings = await look(
+            playbook.diagnose, patient=case.patient, scope=case.scope, catalog=catalog
+        )
+        if blind := cannot_reconsider(playbook, findings):
+            reason = f"whether the fault is still there cannot be seen: {blind}"
+            return await self.hold(case, guard="world", reason=reason, step=step)
+        now = self._tools.clock.now()
+        scope = build_scope(case.incident, case.service, now=now, findings=findings)
+        decided = reconsider(replace(case, scope=scope))
+        if any(isinstance(event, Escalated) for event in decided):
+            self._ender.let_go(case.incident)
+        await self._tools.journal.decide(case.incident, Diagnosed(findings=findings), *decided)
+        return True
 
     async def settle(self, case: Case) -> bool:
         """Healer stopped in the middle of a step: ask the world what came of it."""

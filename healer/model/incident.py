@@ -77,6 +77,7 @@ class Run:
     """One round of diagnosis and cure. A failed verification ends it and begins the next.
 
     `waited`: it was held or asked about since it last looked, so what it saw may be over.
+    `stepped_at`: when it last saw a step end, with its own eyes and not after a crash.
     """
 
     number: int = 1
@@ -92,6 +93,7 @@ class Run:
     started: tuple[StepStarted, ...] = ()
     in_flight: StepStarted | None = None
     last: Outcome | None = None
+    stepped_at: datetime | None = None
     failures: Mapping[StepId, int] = field(default_factory=dict[StepId, int])
     undone: frozenset[StepId] = frozenset()
     after: Verified | None = None
@@ -190,7 +192,7 @@ class Incident:
                 acted_at = (*self.acted_at, entry.at) if fresh else self.acted_at
                 return replace(known, run=_started(self.run, event), acted_at=acted_at)
             case StepFinished() as event:
-                return replace(known, run=_finished(self.run, event))
+                return replace(known, run=_finished(self.run, entry.at, event))
             case Verified() as event:
                 return _verified(known, entry, event)
             case RunStarted() as event:
@@ -236,16 +238,13 @@ def _started(run: Run, event: StepStarted) -> Run:
 
 
 def _looked(run: Run, at: datetime, event: Diagnosed) -> Run:
-    """A new look undoes what was concluded from the old one; a person's approval stays."""
-    return replace(
-        run,
-        looked_at=at,
-        findings=event.findings,
-        before=None,
-        chosen=None,
-        judged=None,
-        waited=False,
-    )
+    """A new look undoes what was concluded from the old one; a person's approval stays.
+
+    Once steps were begun the branch stays as well: between two of them it is only asked whether
+    the fault is still there.
+    """
+    looked = replace(run, looked_at=at, findings=event.findings, before=None, waited=False)
+    return looked if run.started else replace(looked, chosen=None, judged=None)
 
 
 def _chosen(run: Run, event: Chosen) -> Run:
@@ -254,9 +253,10 @@ def _chosen(run: Run, event: Chosen) -> Run:
     return replace(run, chosen=event, approved=run.approved if keeps else None)
 
 
-def _finished(run: Run, event: StepFinished) -> Run:
+def _finished(run: Run, at: datetime, event: StepFinished) -> Run:
     begun, result = run.in_flight, event.outcome.result
-    run = replace(run, in_flight=None, last=event.outcome)
+    seen_at = run.stepped_at if event.settled else at
+    run = replace(run, in_flight=None, last=event.outcome, stepped_at=seen_at)
     if event.settled and result is Result.FAILED and _crashes(run, event) <= MOST_CRASHES:
         return run  # it surely did not happen: a crash is a pause, not an attempt
     if begun is not None and begun.undoes is not None:

@@ -159,11 +159,11 @@ class House:
 
     @property
     def incidents(self) -> Sequence[Incident]:
-        return self.journal.all()
+        return tuple(one for one in self.journal.all() if one.key)
 
     @property
     def incident(self) -> Incident:
-        (only,) = self.journal.all()
+        (only,) = self.incidents
         return only
 
     def is_in(self, state: IncidentState) -> bool:
