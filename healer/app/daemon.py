@@ -128,6 +128,7 @@ def _catalog(
         ),
         budget=settings.budget,
     )
+    key = settings.pagerduty.routing_key_file if settings.pagerduty else None
     return Catalog(
         services=services,
         current=lambda: playbooks.current,
@@ -136,6 +137,7 @@ def _catalog(
         checks=checks(clients),
         guards=watch.guards,
         house_guards=watch.house,
+        pager=key.reveal() if key else "",
         dry_run=dry_run or settings.dry_run,
     )
 

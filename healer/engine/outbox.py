@@ -97,9 +97,7 @@ class Outbox:
         incident = self._journal.get(incident_id)
         if incident is None or incident.key is None or incident.archived:
             return None
-        service = self._catalog.services.get(incident.key.service)
-        if service is None:
-            return None
+        service = self._catalog.addressee(incident, incident.key)
         telling = incident.told.get(notifier.channel, Telling())
         entries = await self._journal.entries(incident_id, after=telling.through)
         # While the disk was read more may have happened: those lines belong to a later state.

@@ -38,8 +38,8 @@ class SlackNotifier:
         return "slack"
 
     def concerns(self, notice: Notice) -> bool:
-        """Is there a channel, and a line that is news?"""
-        return bool(notice.service.slack_channel) and _news(notice)
+        """Is there a channel or at least a thread, and a line that is news?"""
+        return bool(notice.service.slack_channel or notice.ref) and _news(notice)
 
     async def notify(self, notice: Notice) -> str:
         """Tell it once: the parent, the new lines, and the parent's new headline."""
@@ -79,7 +79,7 @@ class SlackNotifier:
         return f"{channel}:{ts}"
 
     async def _post(self, notice: Notice, body: Json) -> Json:
-        place = notice.service.slack_channel
+        place = notice.service.slack_channel or str(body["channel"])
         await self._pace.take(place)
         return await self._paced(place, "chat.postMessage", body)
 

@@ -30,9 +30,9 @@ async def paused_midway(house: House) -> None:
     assert len(house.disk.effects) == 1
 
 
-def slow(**disk: float) -> Disk:
+def slow() -> Disk:
     """Each step takes a while, so that there is a moment to say stop."""
-    return Disk(takes=5, cures=1, **disk)
+    return Disk(takes=5, cures=1)
 
 
 async def test_what_is_gone_when_a_run_may_go_on_is_left_alone_and_verified() -> None:

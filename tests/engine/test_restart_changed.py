@@ -11,6 +11,7 @@ from healer.model.incident import IncidentState
 from healer.model.outcome import Decision
 from healer.model.playbook import Mode, StepId, Undo
 from healer.timeline.memory import MemoryTimeline
+from tests.fakes.channel import FakeChannel
 from tests.fakes.clock import LoopClock
 from tests.fakes.disk import Disk, FakeGuard
 from tests.fakes.house import FREE, PLAYBOOK, House, alert, group, with_steps
@@ -111,6 +112,21 @@ async def test_an_incident_whose_playbook_is_gone_does_not_keep_its_target() -> 
         await house.desk.accept([group(alert("DiskSlow"))])
         await asyncio.sleep(60)
         assert len(disk.effects) == 2
+
+
+async def test_people_hear_of_an_incident_whose_service_is_gone_from_the_configuration() -> None:
+    timeline, clock, channel = MemoryTimeline(), LoopClock(), FakeChannel()
+    held = FakeGuard(says=[Decision.HOLD] * 1000)
+    async with House(timeline=timeline, guard=held, notifiers=[channel]).life(clock=clock) as house:
+        await house.desk.accept([group(alert())])
+        await asyncio.sleep(5)
+    async with House(timeline=timeline, services=(), notifiers=[channel]).life(
+        clock=clock
+    ) as house:
+        await asyncio.sleep(60)
+        entries = await house.entries()
+        (line,) = (one.seq for one in entries if isinstance(one.event, Escalated))
+        assert channel.told.count((house.incident.id, line)) == 1
 
 
 async def test_a_newer_playbook_after_the_cure_calls_nobody_and_ends_the_watch() -> None:

@@ -319,3 +319,18 @@ async def test_a_dropped_notice_of_a_channel_does_not_make_channels_tell_each_ot
     dropped = NoticeDropped(channel="pagerduty", through=1, reason="no such key")
     assert not notifier.concerns(tale.then(dropped).notice())
     assert notifier.concerns(tale.then(story.closed(Ending.RESOLVED)).notice())
+
+
+async def test_a_thread_goes_on_though_its_service_is_gone_from_the_configuration(
+    slack: SlackServer, notifier: SlackNotifier
+) -> None:
+    tale = Story(story.opened(), story.received())
+    await tell(notifier, tale)
+    gone = story.service(channel="")
+    assert not notifier.concerns(Story(story.opened(), at=gone).notice()), "nobody would read it"
+    tale.service = gone
+    notice = tale.then(story.escalated("its service is gone from here")).notice()
+    assert notifier.concerns(notice)
+    await notifier.notify(notice)
+    assert len(slack.threads) == 1
+    assert "its service is gone from here" in texts(slack)[-1]
