@@ -2,6 +2,11 @@
 
 import asyncio
 
+import hypothesis
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # no test depends on speed
+hypothesis.settings.load_profile("any machine")
+
 
 def pytest_configure() -> None:
     """Python 3.11 makes an event loop for whoever asks for "the" loop, and nobody closes it.

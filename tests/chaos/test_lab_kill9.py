@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from healer.lab.drill.scenario import SCENARIOS
+from healer.lab.drill.catalog import SCENARIOS
 from healer.model.event import Chosen, Closed, Entry, Opened
 from tests.fakes.ending import check_delivered, check_page, check_thread, check_walk, read_all
 from tests.fakes.nursery import Nursery, nursery
