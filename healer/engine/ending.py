@@ -1,6 +1,7 @@
 """How a walk ends or is handed over: closed, escalated, rehearsed, watched."""
 
 from healer.engine.case import Case, Tools
+from healer.engine.freshness import is_gone
 from healer.engine.runner import STOPPED
 from healer.kit.duration import format_duration
 from healer.model.event import (
@@ -56,7 +57,9 @@ class Ender:
         """All its alerts resolved before anything was done in this round."""
         self.let_go(case.incident)
         reason = "the alert resolved"
-        if not case.incident.acted_at:
+        if is_gone(case.incident.run):
+            reason += "; the fault was gone when healer looked: nothing was done"
+        elif not case.incident.acted_at:
             reason += " before anything was done"
         return await self.close(case.incident, Ending.RESOLVED, reason)
 

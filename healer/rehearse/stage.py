@@ -258,8 +258,8 @@ class _Stage:
 
 
 def _is_settled(incident: Incident) -> bool:
-    """Nothing follows by itself: it is closed, or people have it, or nothing applies to it."""
-    if incident.closed or incident.unmatched:
+    """Nothing follows by itself: it is closed, rehearsed, or people have it, or nothing applies."""
+    if incident.closed or incident.unmatched or incident.rehearsed:
         return True
     amid = incident.run.acted and incident.run.after is None
     return incident.state is IncidentState.ESCALATED and not amid

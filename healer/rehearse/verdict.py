@@ -168,6 +168,8 @@ def _called(expected: str | None, came: Escalated | None) -> Iterator[tuple[str,
 def _ending(incident: Incident) -> tuple[str, str]:
     if incident.closed:
         return incident.closed.ending.value, incident.closed.reason
+    if incident.rehearsed:
+        return incident.state.value, incident.rehearsed.reason
     if incident.unmatched:
         return "unmatched", incident.unmatched.reason
     reason = incident.escalated.reason if incident.escalated else ""

@@ -27,7 +27,7 @@ async def test_a_fault_that_is_gone_is_left_alone_until_the_alert_resolves() -> 
         await asyncio.sleep(1)
         assert house.incident.closed is not None
         assert house.incident.closed.ending is Ending.RESOLVED
-        assert "before anything was done" in house.incident.closed.reason
+        assert "nothing was done" in house.incident.closed.reason
 
 
 async def test_a_check_that_lagged_behind_the_alert_only_delays_the_cure() -> None:
