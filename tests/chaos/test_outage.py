@@ -11,51 +11,19 @@ from pathlib import Path
 import pytest
 
 from healer.app.daemon import daemon
-from healer.model.event import (
-    Archived,
-    Chosen,
-    Entry,
-    Event,
-    Judged,
-    Moment,
-    Opened,
-    StepFinished,
-    StepStarted,
-    Verified,
-)
-from healer.model.outcome import Decision, Result
+from healer.model.event import Archived, Entry, Opened, Verified
 from tests.fakes.ending import check_healed
 from tests.fakes.gate import Trouble
+from tests.fakes.mishap import CHANNELS, MOMENTS, Outage, failures, holds, last
 from tests.fakes.scene import DRILLS, Drill, Scene, scene
-from tests.fakes.watched import WatchedTimeline, watched
-
-MOMENTS: tuple[type[Event], ...] = (Opened, Chosen, StepStarted, StepFinished)
-"""From the start, before the step is judged, while it runs, while its effect is verified."""
-LASTS = 2.5
-"""Seconds the API server or Prometheus are away: longer than a drill takes to heal with them."""
-CHANNELS = ("slack", "pagerduty")
-"""These are away until healer has healed without them."""
+from tests.fakes.watched import watched
 
 WATCH = {True: "20s", False: "6s"}
 """A channel that is back must be asked again before the watch ends: what is over wakes nobody."""
 
 pytestmark = [
     pytest.mark.timeout(180),
-    # A gate refuses as a dead server does, with connections in its queue; those are the test's own.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """Which server, how, and since when. `seconds` it lasts."""
-
-    server: str
-    trouble: Trouble
-    since: type[Event]
-
-    def __str__(self) -> str:
-        return f"{self.server}-{self.trouble.value}-{self.since.__name__}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,25 +54,6 @@ async def run_through(folder: Path, drill: Drill, outage: Outage) -> Course:
             await gate.mend()
             await timeline.until(Archived)
         return Course(world=world, entries=timeline.entries, meanwhile=meanwhile, effects=effects)
-
-
-async def last(timeline: WatchedTimeline, outage: Outage) -> None:
-    """As long as the outage is."""
-    if outage.server in CHANNELS:
-        async with asyncio.timeout(60):
-            await timeline.until(Verified, lambda event: was_healed([event]))
-        return
-    await asyncio.sleep(LASTS)
-    if outage.server == "prometheus":  # every walk needs it, so every outage is noticed in the end
-        async with asyncio.timeout(60):
-            await timeline.until(Judged, names_prometheus)
-
-
-def names_prometheus(event: Event) -> bool:
-    """Does a hold say that Prometheus is missing?"""
-    if not isinstance(event, Judged) or event.decision is not Decision.HOLD:
-        return False
-    return any("Prometheus" in verdict.reason for verdict in event.verdicts)
 
 
 async def run_all(folder: Path, drill: Drill, server: str) -> Mapping[Outage, Course]:
@@ -166,29 +115,3 @@ def was_missed(course: Course, outage: Outage) -> bool:
     seen = course.world.gates[outage.server].seen
     asked = any(one.in_vain and not one.path.endswith(waits) for one in seen)
     return asked or (outage.trouble is Trouble.REFUSED and outage.since is Opened)
-
-
-def holds(entries: Sequence[Entry]) -> list[str]:
-    """The reasons given for waiting."""
-    return [
-        verdict.reason
-        for entry in entries
-        if isinstance(entry.event, Judged) and entry.event.decision is Decision.HOLD
-        for verdict in entry.event.verdicts
-    ]
-
-
-def failures(entries: Sequence[Entry]) -> list[str]:
-    """The reasons given for steps that did not come to their end."""
-    finished = [one.event for one in entries if isinstance(one.event, StepFinished)]
-    return [
-        one.outcome.summary
-        for one in finished
-        if one.outcome.result is not Result.SUCCEEDED or "asked of the world" in one.outcome.summary
-    ]
-
-
-def was_healed(events: Sequence[Event]) -> bool:
-    """Was the cure verified in these?"""
-    verified = [one for one in events if isinstance(one, Verified)]
-    return any(one.moment is Moment.AFTER and one.healed for one in verified)

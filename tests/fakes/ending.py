@@ -17,6 +17,7 @@ from healer.model.event import (
     Escalated,
     IncidentId,
     Moment,
+    Opened,
     PlaybookMatched,
     StepFinished,
     Verified,
@@ -26,6 +27,7 @@ from healer.notify import words
 from healer.notify.slack_text import escape
 from healer.timeline.sqlite import SqliteTimeline
 from tests.fakes.scene import Scene
+from tests.fakes.stage import Stage
 
 _ONCE = (PlaybookMatched, Closed, Archived)
 _NOTED = (Chosen, Denied, Escalated, StepFinished, Verified)
@@ -121,3 +123,27 @@ def check_page(incident: Incident, entries: Sequence[Entry]) -> None:
         if not line.startswith("[healer #")
     ]
     assert noted == [words.line(entry) for entry in entries if isinstance(entry.event, _NOTED)]
+
+
+def playbook_of(entries: Sequence[Entry]) -> str:
+    """Of an incident, by its first line."""
+    first = entries[0].event
+    assert isinstance(first, Opened)
+    return first.key.playbook
+
+
+def check_told(lab: Stage, entries: Sequence[Entry]) -> None:
+    """Slack and PagerDuty tell this incident once."""
+    incident = entries[0].incident
+    threads = [one for one in lab.slack.threads if told_of(one[0]) == incident]
+    assert len(threads) == 1
+    check_thread(threads[0], entries)
+    pages = [one for one in lab.pagerduty.incidents if one.key.startswith(incident)]
+    assert len(pages) == lab.pages
+    for page in pages:
+        check_page(page, entries)
+
+
+def told_of(message: Mapping[str, Any]) -> str:
+    """The incident that a message is about, as healer marked it."""
+    return str(message["metadata"]["event_payload"]["incident"])

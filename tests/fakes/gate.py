@@ -15,6 +15,8 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 
+_TURNS = 5
+"""Of the loop: more than it takes from an accepted socket to a connection that can be closed."""
 _HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
 
 
@@ -102,7 +104,9 @@ class Gate:
         if self._runner is not None:
             for site in tuple(self._runner.sites):
                 await site.stop()
-            await asyncio.sleep(0.02)  # what was accepted at the last moment becomes a connection
+            await asyncio.sleep(0.02)
+            for _ in range(_TURNS):  # what was accepted at the last moment becomes a connection
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
         if self._session is not None:

@@ -91,6 +91,14 @@ class Stage:
         """Requests that reached the API server and changed something there, or in a pod."""
         return [one for one in self.gates["kubernetes"].passed if not harmless(one)]
 
+    def pace(self, *, watch: str) -> None:
+        """How long the daemons that start from now on watch what they have healed."""
+        for path in (self.setting.config.parent / "playbooks").iterdir():
+            playbook = yaml.safe_load(path.read_text())
+            playbook["spec"]["verify"]["watch"] = watch
+            playbook["spec"]["escalate"]["after"] = PATIENCE
+            path.write_text(yaml.safe_dump(playbook, sort_keys=False))
+
     async def rested(self) -> None:
         """Return once nothing is broken any more, and nobody holds an alert."""
         async with asyncio.timeout(RESTED_WITHIN):
@@ -141,7 +149,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(home: Path, scenario: Scenario, *, watch: str) -> AsyncGenerator[Stage]:
+async def stage(home: Path, scenario: Scenario) -> AsyncGenerator[Stage]:
     """A lab with the one service that the scenario breaks; nothing is broken yet."""
     plan = Plan(home=Home(home), services=(scenario.service,))
     async with AsyncExitStack() as stack:
@@ -164,11 +172,11 @@ async def stage(home: Path, scenario: Scenario, *, watch: str) -> AsyncGenerator
             remote=await enter(connected(state)),
             gates=gates,
             door=door,
-            setting=_set(made, gates, port=inner, watch=watch),
+            setting=_set(made, gates, port=inner),
         )
 
 
-def _set(made: World, gates: Mapping[str, Gate], *, port: int, watch: str) -> Setting:
+def _set(made: World, gates: Mapping[str, Gate], *, port: int) -> Setting:
     """The lab's own configuration, with the gates in place of what is behind them."""
     folder = made.daemon.config.parent
     found: dict[str, Any] = yaml.safe_load(made.daemon.config.read_text())
@@ -180,11 +188,6 @@ def _set(made: World, gates: Mapping[str, Gate], *, port: int, watch: str) -> Se
     access["clusters"][0]["cluster"] = {"server": gates["kubernetes"].url}
     (folder / "kubeconfig-gate").write_text(json.dumps(access))
     found["kubernetes"]["kubeconfig"] = str(folder / "kubeconfig-gate")
-    for path in (folder / "playbooks").iterdir():
-        playbook = yaml.safe_load(path.read_text())
-        playbook["spec"]["verify"]["watch"] = watch
-        playbook["spec"]["escalate"]["after"] = PATIENCE
-        path.write_text(yaml.safe_dump(playbook, sort_keys=False))
     config = folder / "healer-gate.yaml"
     config.write_text(yaml.safe_dump(found, sort_keys=False))
     return Setting(config=config, environment=made.daemon.environment)
