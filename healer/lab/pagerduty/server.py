@@ -3,15 +3,14 @@
 import time
 import uuid
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from healer.lab.outage import Handler, Mode, Outage
+from healer.lab.front import Front
+from healer.lab.outage import Handler, Mode
 from healer.lab.pagerduty.account import Account, Incident
 from healer.lab.pagerduty.event import SIZE, Json, faults, is_object
-from healer.lab.port import Door, open_door
 
 
 class PagerDutyServer:
@@ -30,42 +29,34 @@ class PagerDutyServer:
         self.lag = lag  # events are worked off behind their 202; REST sees them so much later
         self.account = Account()
         self.requests: list[tuple[str, str]] = []
-        self._outage = Outage()
-        self._port = port
-        self._door: Door | None = None
+        self._front = Front(
+            [
+                web.post("/v2/enqueue", self._enqueue),
+                web.get("/incidents", self._incidents),
+                web.get("/incidents/{id}/notes", self._notes),
+                web.post("/incidents/{id}/notes", self._add_note),
+                web.get("/lab/state", self._state),
+            ],
+            port=port,
+            largest=SIZE,
+            middlewares=[self._watch],
+        )
 
     async def __aenter__(self) -> Self:
-        middlewares = [self._watch, self._outage.middleware]
-        app = web.Application(middlewares=middlewares, client_max_size=SIZE)
-        app.router.add_post("/v2/enqueue", self._enqueue)
-        app.router.add_get("/incidents", self._incidents)
-        app.router.add_get("/incidents/{id}/notes", self._notes)
-        app.router.add_post("/incidents/{id}/notes", self._add_note)
-        app.router.add_get("/lab/state", self._state)
-        self._door = await open_door(app, port=self._port)
+        await self._front.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._outage.end()
-        if self._door is not None:
-            await self._door.runner.cleanup()
+    async def __aexit__(self, *_: object) -> None:
+        await self._front.close()
 
     @property
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
-        if self._door is None:
-            message = "the server has not been started"
-            raise RuntimeError(message)
-        return self._door.url
+        return self._front.url
 
     def fail(self, mode: Mode, times: int = 1, *, path: str = "") -> None:
         """Let the next requests fail: a status, "hang", "garbage", "reset" or "reset-after"."""
-        self._outage.fail(mode, times, path=path)
+        self._front.fail(mode, times, path=path)
 
     @property
     def incidents(self) -> list[Incident]:

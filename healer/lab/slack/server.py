@@ -4,13 +4,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from healer.lab.outage import Mode, Outage
-from healer.lab.port import Door, open_door
+from healer.lab.front import Front
+from healer.lab.outage import Mode
 from healer.lab.slack.limit import POSTED, Json, Refusal, check_message, is_object
 from healer.lab.slack.room import Bucket, Channel
 
@@ -33,43 +32,35 @@ class SlackServer:
         self.rate, self.burst = rate, burst
         self.calls: list[tuple[str, Json]] = []
         self.channels = [self._channel(number, name) for number, name in enumerate(channels)]
-        self._outage = Outage()
-        self._port = port
-        self._door: Door | None = None
+        self._front = Front(
+            [
+                web.post("/api/{method}", self._serve),
+                web.get("/api/{method}", self._serve),
+                web.get("/lab/state", self._state),
+            ],
+            port=port,
+            largest=2**20,
+        )
 
     def _channel(self, number: int, name: str) -> Channel:
         now = time.monotonic
         return Channel(f"C{number:04d}LAB", name, Bucket(self.rate, self.burst, now))
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._outage.middleware], client_max_size=2**20)
-        app.router.add_post("/api/{method}", self._serve)
-        app.router.add_get("/api/{method}", self._serve)
-        app.router.add_get("/lab/state", self._state)
-        self._door = await open_door(app, port=self._port)
+        await self._front.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._outage.end()
-        if self._door is not None:
-            await self._door.runner.cleanup()
+    async def __aexit__(self, *_: object) -> None:
+        await self._front.close()
 
     @property
     def url(self) -> str:
         """Where it listens, without a slash at the end."""
-        if self._door is None:
-            message = "the server has not been started"
-            raise RuntimeError(message)
-        return self._door.url
+        return self._front.url
 
     def fail(self, mode: Mode, times: int = 1, *, path: str = "") -> None:
         """Let the next requests fail: a status, "hang", "garbage", "reset" or "reset-after"."""
-        self._outage.fail(mode, times, path=path)
+        self._front.fail(mode, times, path=path)
 
     @property
     def threads(self) -> list[list[Json]]:
