@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import web
 
 from healer.client.kubernetes.cluster import Kubernetes, connect
 from healer.errors import (
@@ -14,7 +13,7 @@ from healer.errors import (
     UnavailableError,
 )
 from tests.fakes.kubeconfig import write_kubeconfig
-from tests.fakes.stub import Stub, refuses, says
+from tests.fakes.stub import Stub, drips, hangs, hangs_up, refuses, says
 
 POD = "/api/v1/namespaces/production/pods/api-0"
 DEPLOYMENT = "/apis/apps/v1/namespaces/production/deployments/api"
@@ -85,27 +84,14 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time(
     kubernetes: Kubernetes, stub: Stub
 ) -> None:
     released = asyncio.Event()
-
-    async def hang(_: web.Request) -> web.StreamResponse:
-        await released.wait()
-        return web.Response()
-
-    stub.on("GET", POD, hang)
+    stub.on("GET", POD, hangs(released))
     with pytest.raises(UnavailableError, match="no answer in time"):
         await kubernetes.pods.get("production", "api-0")
     released.set()
 
 
 async def test_a_server_that_drips_is_given_up_in_time(kubernetes: Kubernetes, stub: Stub) -> None:
-    async def drip(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while request.transport and not request.transport.is_closing():
-            await response.write(b" ")
-            await asyncio.sleep(0.05)
-        return response
-
-    stub.on("GET", POD, drip)
+    stub.on("GET", POD, drips)
     with pytest.raises(UnavailableError, match="no answer in time"):
         await kubernetes.pods.get("production", "api-0")
 
@@ -113,12 +99,7 @@ async def test_a_server_that_drips_is_given_up_in_time(kubernetes: Kubernetes, s
 async def test_a_connection_that_breaks_is_an_unavailable_server(
     kubernetes: Kubernetes, stub: Stub
 ) -> None:
-    async def hang_up(request: web.Request) -> web.StreamResponse:
-        assert request.transport
-        request.transport.abort()
-        return web.Response()
-
-    stub.on("GET", POD, hang_up)
+    stub.on("GET", POD, hangs_up)
     with pytest.raises(UnavailableError, match=r"get pod production/api-0"):
         await kubernetes.pods.get("production", "api-0")
 

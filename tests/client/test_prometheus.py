@@ -11,7 +11,7 @@ from aiohttp import web
 
 from healer.client.prometheus import Kind, Prometheus
 from healer.errors import RejectedError, UnavailableError
-from tests.fakes.stub import Stub, says
+from tests.fakes.stub import Stub, drips, hangs, hangs_up, says
 
 QUERY = "/api/v1/query"
 RANGE = "/api/v1/query_range"
@@ -148,12 +148,7 @@ async def test_a_prometheus_that_never_answers_is_given_up_and_does_not_block_th
     prometheus: Prometheus, stub: Stub
 ) -> None:
     released = asyncio.Event()
-
-    async def hang(_: web.Request) -> web.StreamResponse:
-        await released.wait()
-        return web.Response()
-
-    stub.on("GET", QUERY, hang)
+    stub.on("GET", QUERY, hangs(released))
     ticks = 0
     question = asyncio.ensure_future(prometheus.query("up"))
     while not question.done():
@@ -168,15 +163,7 @@ async def test_a_prometheus_that_never_answers_is_given_up_and_does_not_block_th
 
 
 async def test_a_prometheus_that_drips_frees_its_thread(prometheus: Prometheus, stub: Stub) -> None:
-    async def drip(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while request.transport and not request.transport.is_closing():
-            await response.write(b" ")
-            await asyncio.sleep(0.02)
-        return response
-
-    stub.on("GET", QUERY, drip)
+    stub.on("GET", QUERY, drips)
     for _ in range(3):  # more than there are threads
         with pytest.raises(UnavailableError, match=r"too slowly|no answer"):
             await prometheus.query("up")
@@ -204,12 +191,7 @@ async def test_an_answer_without_end_is_cut(stub: Stub) -> None:
 async def test_a_connection_that_breaks_is_an_unavailable_prometheus(
     prometheus: Prometheus, stub: Stub
 ) -> None:
-    async def hang_up(request: web.Request) -> web.StreamResponse:
-        assert request.transport
-        request.transport.abort()
-        return web.Response()
-
-    stub.on("GET", QUERY, hang_up)
+    stub.on("GET", QUERY, hangs_up)
     with pytest.raises(UnavailableError):
         await prometheus.query("up")
 

@@ -3,9 +3,11 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import Any
 
 import aiohttp
+import orjson
 from prometheus_client import CollectorRegistry
 
 from healer.intake.auth import Keyring, WebhookDoor
@@ -17,6 +19,7 @@ from tests.fakes.desk import FakeDesk
 TOKEN = "t0ken-of-alertmanager"
 OPERATOR = {"Authorization": "Bearer t0ken-of-ada"}
 DELIVERS = {"Authorization": f"Bearer {TOKEN}"}
+PATH = "/webhook/alertmanager"
 
 
 class PlainWords:
@@ -65,3 +68,25 @@ async def served(**changes: Any) -> AsyncGenerator[Served]:
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http,
     ):
         yield Served(desk=desk, http=http, registry=made.registry, port=port)
+
+
+def delivery(*names: str, **changes: object) -> dict[str, object]:
+    """What Alertmanager posts when these alerts begin to fire."""
+    alerts = [
+        {
+            "status": "firing",
+            "labels": {"alertname": name, "service": "llm"},
+            "startsAt": "2026-01-02T03:04:05Z",
+            "fingerprint": f"of-{name}",
+        }
+        for name in names
+    ]
+    return {"version": "4", "groupKey": "{}", "receiver": "healer", "alerts": alerts} | changes
+
+
+async def post(edge: Served, body: object, **headers: str) -> tuple[int, dict[str, object]]:
+    """Deliver it; the status and the answer, which is JSON whatever it says."""
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    async with edge.http.post(PATH, data=BytesIO(content), headers=DELIVERS | headers) as response:
+        assert response.content_type == "application/json"
+        return response.status, await response.json()

@@ -1,5 +1,6 @@
 """An HTTP server that answers what a test tells it to, and remembers what it was asked."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -87,6 +88,33 @@ def refuses(code: int, reason: str, message: str, *, causes: list[Any] | None = 
         "details": {"causes": causes or []},
     }
     return says(body, status=code)
+
+
+def hangs(until: asyncio.Event) -> Handler:
+    """Answer only when it is over."""
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        await until.wait()
+        return web.Response()
+
+    return handler
+
+
+async def drips(request: web.Request) -> web.StreamResponse:
+    """Answer an octet now and then, for ever."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while request.transport and not request.transport.is_closing():
+        await response.write(b" ")
+        await asyncio.sleep(0.02)
+    return response
+
+
+async def hangs_up(request: web.Request) -> web.StreamResponse:
+    """Break the connection instead of an answer."""
+    assert request.transport
+    request.transport.abort()
+    return web.Response()
 
 
 @asynccontextmanager

@@ -35,12 +35,6 @@ VIEWS = [
 
 
 @pytest.fixture
-async def edge() -> AsyncGenerator[Served]:
-    async with served() as made:
-        yield made
-
-
-@pytest.fixture
 async def bare() -> AsyncGenerator[Served]:
     """Without any operator token."""
     async with served(operators=Keyring({})) as made:

@@ -1,17 +1,9 @@
 """What kubelet and Prometheus ask."""
 
-from collections.abc import AsyncGenerator
-
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.fakes.edge import Served, served
-
-
-@pytest.fixture
-async def edge() -> AsyncGenerator[Served]:
-    async with served() as made:
-        yield made
+from tests.fakes.edge import Served
 
 
 async def test_it_is_alive_even_when_it_is_not_ready(edge: Served) -> None:

@@ -1,11 +1,10 @@
 """What the edge does when there is too much, too slow, or nonsense on the wire."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
-from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -15,37 +14,10 @@ import pytest
 from healer.intake.limit import Limits
 from healer.intake.server import application, listen
 from tests.fakes.desk import FakeDesk
-from tests.fakes.edge import DELIVERS, TOKEN, Served, served
+from tests.fakes.edge import DELIVERS, PATH, TOKEN, Served, delivery, post, served
 from tests.fakes.edge import edge as edge_of
 
-PATH = "/webhook/alertmanager"
 CORPUS = {path.name: path.read_bytes() for path in (Path(__file__).parent / "corpus").iterdir()}
-
-
-@pytest.fixture
-async def edge() -> AsyncGenerator[Served]:
-    async with served() as made:
-        yield made
-
-
-def delivery(*names: str, **changes: object) -> dict[str, object]:
-    alerts = [
-        {
-            "status": "firing",
-            "labels": {"alertname": name, "service": "llm"},
-            "startsAt": "2026-01-02T03:04:05Z",
-            "fingerprint": f"of-{name}",
-        }
-        for name in names
-    ]
-    return {"version": "4", "groupKey": "{}", "receiver": "healer", "alerts": alerts} | changes
-
-
-async def post(edge: Served, body: object, **headers: str) -> tuple[int, dict[str, object]]:
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
-    async with edge.http.post(PATH, data=BytesIO(content), headers=DELIVERS | headers) as response:
-        assert response.content_type == "application/json"
-        return response.status, await response.json()
 
 
 async def test_more_requests_than_there_is_room_for_are_503_and_room_comes_back() -> None:

@@ -4,7 +4,6 @@ import base64
 import gzip
 import zlib
 from collections.abc import AsyncGenerator, Callable
-from io import BytesIO
 from pathlib import Path
 
 import orjson
@@ -13,36 +12,9 @@ import pytest
 from healer.errors import ConflictError, TimelineError, UnavailableError
 from healer.intake.auth import Keyring, WebhookDoor
 from healer.intake.limit import Limits
-from tests.fakes.edge import DELIVERS, TOKEN, Served, served
+from tests.fakes.edge import DELIVERS, PATH, TOKEN, Served, delivery, post, served
 
-PATH = "/webhook/alertmanager"
 CORPUS = {path.name: path.read_bytes() for path in (Path(__file__).parent / "corpus").iterdir()}
-
-
-@pytest.fixture
-async def edge() -> AsyncGenerator[Served]:
-    async with served() as made:
-        yield made
-
-
-def delivery(*names: str, **changes: object) -> dict[str, object]:
-    alerts = [
-        {
-            "status": "firing",
-            "labels": {"alertname": name, "service": "llm"},
-            "startsAt": "2026-01-02T03:04:05Z",
-            "fingerprint": f"of-{name}",
-        }
-        for name in names
-    ]
-    return {"version": "4", "groupKey": "{}", "receiver": "healer", "alerts": alerts} | changes
-
-
-async def post(edge: Served, body: object, **headers: str) -> tuple[int, dict[str, object]]:
-    content = body if isinstance(body, bytes) else orjson.dumps(body)
-    async with edge.http.post(PATH, data=BytesIO(content), headers=DELIVERS | headers) as response:
-        assert response.content_type == "application/json"
-        return response.status, await response.json()
 
 
 async def test_a_recorded_delivery_is_answered_with_a_receipt(edge: Served) -> None:
