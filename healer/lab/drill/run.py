@@ -112,6 +112,7 @@ async def _wait(observer: Observer, done: Callable[[], bool], seconds: float) ->
 def _decided(observer: Observer) -> bool:
     return (
         observer.happened("Verified", moment="after", healed=True)
+        or observer.happened("Verified", moment="before", healed=True)
         or observer.happened("Escalated")
         or observer.happened("NothingMatched")
         or observer.happened("Rehearsed")
