@@ -16,9 +16,6 @@ ParamsT = TypeVar("ParamsT", bound=BaseModel)
 Kinds = MappingProxyType[str, Any]
 """The names of the evidence, and of which type each value is: `{"value": float}`."""
 
-ANY_NAME = "*"
-"""Among the names of evidence: any other may be there, too, for only the world knows them."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:

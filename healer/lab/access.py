@@ -1,42 +1,30 @@
-"""Who may do what in the lab's cluster: an administrator, and healer with no more than it needs."""
+"""Who may do what in the lab: an administrator, and healer with its shipped rights alone."""
 
-from healer.lab.api.rbac import MASTERS, Identity
+from pathlib import Path
+
+import yaml
+
+from healer.lab.api.rbac import MASTERS, Identity, service_account
+from healer.lab.api.resource import RESOURCES
 from healer.lab.contract import Object
 
 ADMIN = Identity(user="lab-admin", groups=frozenset({MASTERS}))
-HEALER = Identity(user="healer")
+HEALER = service_account("healer", "healer")
+SHIPPED = Path(__file__).parents[2] / "deploy" / "healer" / "rbac.yaml"
+"""What `healer playbook rbac` prints for the shipped playbooks."""
 
-_RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("", ("pods", "events", "nodes", "persistentvolumeclaims"), ("get", "list")),
-    ("", ("persistentvolumeclaims",), ("patch",)),
-    ("", ("pods",), ("delete",)),
-    ("", ("pods/log",), ("get",)),
-    ("", ("pods/proxy", "pods/exec"), ("get", "create")),
-    ("", ("pods/eviction",), ("create",)),
-    ("", ("configmaps",), ("get", "list", "patch")),
-    ("", ("services", "endpoints"), ("get", "list")),
-    ("apps", ("deployments",), ("get", "list", "patch")),
-    ("apps", ("deployments/scale",), ("get", "patch")),
-    ("apps", ("replicasets",), ("get", "list")),
-    ("autoscaling", ("horizontalpodautoscalers",), ("get", "list", "patch")),
-    ("policy", ("poddisruptionbudgets",), ("get", "list")),
-    ("storage.k8s.io", ("storageclasses",), ("get",)),
-)
+_PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 
 
-def grants() -> tuple[tuple[str, Object], ...]:
-    """The role of healer and its binding, with the plural of each."""
-    rules = [
-        {"apiGroups": [group], "resources": list(resources), "verbs": list(verbs)}
-        for group, resources, verbs in _RIGHTS
-    ]
-    api = "rbac.authorization.k8s.io"
-    subject = {"kind": "User", "apiGroup": api, "name": HEALER.user}
-    reference = {"apiGroup": api, "kind": "ClusterRole", "name": "healer"}
-    return (
-        ("clusterroles", {"metadata": {"name": "healer"}, "rules": rules}),
-        (
-            "clusterrolebindings",
-            {"metadata": {"name": "healer"}, "subjects": [subject], "roleRef": reference},
-        ),
+def grants(namespace: str, *, shipped: Path = SHIPPED) -> tuple[tuple[str, Object], ...]:
+    """The roles of healer in a namespace and in the cluster, with their bindings; as shipped.
+
+    A right that is missing there is missing in the lab, and the drill that needs it fails.
+    """
+    with shipped.open() as file:
+        objects: list[Object] = list(yaml.safe_load_all(file))
+    return tuple(
+        (_PLURALS[one["kind"]], one)
+        for one in objects
+        if one["metadata"].get("namespace", namespace) == namespace
     )

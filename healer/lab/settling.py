@@ -26,10 +26,10 @@ Say = Callable[[str], None]
 
 async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, say: Say) -> None:
     """Returns when all replicas are ready; StartError, with their last words, if they never are."""
-    for plural, obj in grants():
-        _create(store, plural, obj)
     objects = _manifests(site, gpu=site.gpu and node.has_gpus, say=say)
     _create(store, "namespaces", {"metadata": {"name": site.namespace}})
+    for plural, obj in grants(site.namespace):
+        _create(store, plural, obj)
     _create(store, "secrets", _secret(site))
     for obj in objects:
         if obj["kind"] != "Deployment":

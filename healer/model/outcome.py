@@ -7,6 +7,8 @@ from enum import StrEnum
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 Evidence = Mapping[str, Json]
+ANY_NAME = "*"
+"""Among the names of evidence: any other may be there, too, for only the world knows them."""
 
 
 class Decision(StrEnum):

@@ -5,6 +5,7 @@ and mistakes of meaning are told at once.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pydantic import ValidationError
 
@@ -26,7 +27,10 @@ _LOOKING = _EARLY | {"target", "incident"}
 
 def check_meaning(document: Document, vocabulary: Vocabulary) -> Iterator[Fault]:
     """Every fault of meaning."""
-    checks = frozenset(_ids(document, (*_SPEC, "diagnose")))
+    late = Names(
+        checks=frozenset(_ids(document, (*_SPEC, "diagnose"))),
+        evidence=_evidence(document, vocabulary),
+    )
     yield from _target(document)
     yield from _parts(
         document, "guard", (*_SPEC, "guards"), vocabulary.guards, Names(roots=_LOOKING)
@@ -37,13 +41,13 @@ def check_meaning(document: Document, vocabulary: Vocabulary) -> Iterator[Fault]
     yield from _absent(document, vocabulary.absent)
     yield from _unique(document, [(*_SPEC, "diagnose")], "id", "check")
     yield from _unique(document, [(*_SPEC, "remedies")], "name", "remedy")
-    yield from _remedies(document, checks, vocabulary)
+    yield from _remedies(document, late, vocabulary)
     steps = frozenset(
         step
         for at, _ in document.rows((*_SPEC, "remedies"))
         for step in _ids(document, (*at, "steps"))
     )
-    late = Names(checks=checks, steps=steps)
+    late = replace(late, steps=steps)
     yield from _condition(document, (*_SPEC, "verify", "until"), late)
     yield from _condition(document, (*_SPEC, "escalate", "when"), late)
 
@@ -54,12 +58,19 @@ def _target(document: Document) -> Iterator[Fault]:
         yield document.fault(at, problem)
 
 
-def _remedies(
-    document: Document, checks: frozenset[str], vocabulary: Vocabulary
-) -> Iterator[Fault]:
+def _evidence(document: Document, vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
+    """By the id of a check: the names that its findings hold, where the check declares them."""
+    return {
+        str(check.get("id")): frozenset(vocabulary.evidence[name])
+        for _, check in document.rows((*_SPEC, "diagnose"))
+        if isinstance(name := check.get("check"), str) and name in vocabulary.evidence
+    }
+
+
+def _remedies(document: Document, names: Names, vocabulary: Vocabulary) -> Iterator[Fault]:
     always = ""
     lists: list[At] = []
-    choosing = Names(roots=ROOTS - {"steps"}, checks=checks)
+    choosing = replace(names, roots=ROOTS - {"steps"})
     for at, remedy in document.rows((*_SPEC, "remedies")):
         yield from _condition(document, (*at, "when"), choosing)
         if always:
@@ -67,17 +78,15 @@ def _remedies(
         if remedy.get("when") in (True, "true"):
             always = str(remedy.get("name"))
         lists.append((*at, "steps"))
-        yield from _steps(document, (*at, "steps"), checks, vocabulary)
+        yield from _steps(document, (*at, "steps"), names, vocabulary)
     yield from _unique(document, lists, "id", "step")
 
 
-def _steps(
-    document: Document, at: At, checks: frozenset[str], vocabulary: Vocabulary
-) -> Iterator[Fault]:
+def _steps(document: Document, at: At, known: Names, vocabulary: Vocabulary) -> Iterator[Fault]:
     """A step may name the steps before it in its own remedy, and no other."""
     before: set[str] = set()
     for row, step in document.rows(at):
-        names = Names(checks=checks, steps=frozenset(before))
+        names = replace(known, steps=frozenset(before))
         yield from _part(document, row, "action", vocabulary.actions, names)
         before.add(str(step.get("id")))
 

@@ -1,12 +1,12 @@
 """What conditions and templates can name: which names there are, and what they stand for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from healer.model.alert import Alert
 from healer.model.incident import Incident
-from healer.model.outcome import Finding, Json
+from healer.model.outcome import ANY_NAME, Finding, Json
 from healer.model.service import Service, Target
 from healer.playbook.nearest import did_you_mean
 from healer.playbook.value import MAX_ITEMS
@@ -24,6 +24,9 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 _MAPS = frozenset({"labels", "annotations", "thresholds", "values"})
 """Fields under which any name may stand: only the running world knows which there are."""
 
+SAID = frozenset({"holds", "known", "summary"})
+"""What every finding says beside its evidence."""
+
 _NAMED = frozenset({"checks", "steps"})
 ROOTS = frozenset({*_FIELDS, *_NAMED, "alerts"})
 
@@ -35,6 +38,8 @@ class Names:
     roots: frozenset[str] = ROOTS
     checks: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
+    evidence: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """By the id of a check, where it is known: the names that its findings hold."""
 
     def problem(self, parts: Sequence[str]) -> str:
         """What is wrong with the name `parts`; the empty text where nothing is."""
@@ -49,10 +54,21 @@ class Names:
 
     def _problem_of_id(self, root: str, rest: Sequence[str]) -> str:
         known = self.checks if root == "checks" else self.steps
-        if not rest or rest[0] in known:
+        if not rest:
             return ""
+        if rest[0] in known:
+            return self._problem_of_evidence(rest) if root == "checks" else ""
         where = "in `diagnose`" if root == "checks" else "among the steps"
         return f"`{root}.{rest[0]}`: no such id {where}{did_you_mean(rest[0], known)}"
+
+    def _problem_of_evidence(self, rest: Sequence[str]) -> str:
+        names = self.evidence.get(rest[0])
+        if names is None or len(rest) == 1 or ANY_NAME in names:
+            return ""
+        said = names | SAID
+        if rest[1] in said:
+            return ""
+        return f"`checks.{rest[0]}` has no `{rest[1]}`{did_you_mean(rest[1], said)}"
 
 
 def _problem_of_field(root: str, rest: Sequence[str]) -> str:

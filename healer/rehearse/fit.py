@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from healer.check.contract import ANY_NAME
 from healer.errors import Fault
+from healer.model.outcome import ANY_NAME
 from healer.model.playbook import Playbook, Step, Undo
 from healer.playbook.compose import At
 from healer.playbook.document import Document

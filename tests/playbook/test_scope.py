@@ -103,3 +103,15 @@ def test_every_name_that_the_scope_has_is_a_known_name() -> None:
         fields = value if isinstance(value, dict) else {}
         for field in fields:
             assert names.problem((root, str(field))) == ""
+
+
+def test_evidence_that_a_check_declares_is_known_by_name_and_no_other_is() -> None:
+    names = Names(
+        checks=frozenset({"free", "parts", "own"}),
+        evidence={"free": frozenset({"value", "series"}), "parts": frozenset({"worst", "*"})},
+    )
+    known = ["free.value", "free.holds", "free.known", "free.summary", "free", "parts.ssd", "own.x"]
+    for name in known:
+        assert names.problem(("checks", *name.split("."))) == ""
+    problem = names.problem(("checks", "free", "valeu"))
+    assert problem == "`checks.free` has no `valeu`; did you mean `value`?"

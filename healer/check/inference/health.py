@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from healer.check.contract import ANY_NAME, CheckContext, Kinds
+from healer.check.contract import CheckContext, Kinds
 from healer.check.inference.server import hear, running_pods, server_permissions
 from healer.check.param import Params
 from healer.client.inference import Inference
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.model.effect import Permission
-from healer.model.outcome import Evidence, Finding
+from healer.model.outcome import ANY_NAME, Evidence, Finding
 
 _RANKS = ("healthy", "degraded", "unhealthy", "critical")
 _UNKNOWN = "unknown"
