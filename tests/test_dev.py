@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOOLS = ("ruff", "lint-imports", "mypy", "basedpyright")
+TOOLS = ("ruff", "lint-imports", "mypy", "basedpyright", "healer")
 
 
 @pytest.fixture
@@ -17,6 +17,8 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "dev", tmp_path / "dev")
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "constraints.txt").write_text("")
+    (tmp_path / "deploy/healer").mkdir(parents=True)
+    (tmp_path / "deploy/healer/rbac.yaml").write_text("")
     bin_ = tmp_path / ".venv/bin"
     bin_.mkdir(parents=True)
     (tmp_path / ".venv/.stamp").write_text(f"{hashlib.sha256(b'').hexdigest()}  -\n")
@@ -49,6 +51,13 @@ def test_a_fault_that_one_tool_finds_fails_the_check(project: Path, tool: str) -
     done = check(project)
     assert done.returncode == 1
     assert "check is clean" not in done.stderr
+
+
+def test_rights_that_are_not_those_of_the_playbooks_fail_the_check(project: Path) -> None:
+    (project / "deploy/healer/rbac.yaml").write_text("rules: []\n")
+    done = check(project)
+    assert done.returncode == 1
+    assert "deploy/ is out of date: ./dev ship" in done.stderr
 
 
 def test_a_set_up_that_breaks_off_is_not_taken_for_done(project: Path) -> None:

@@ -58,7 +58,7 @@ def test_everything_builds_together() -> None:
 def test_the_playbooks_in_the_cluster_are_those_of_the_repository() -> None:
     data = _built("healer")["ConfigMap/healer/healer-playbooks"]["data"]
     shipped = {path.name: path.read_text() for path in (ROOT / "playbooks").glob("*.yaml")}
-    assert data == shipped, "name every playbook in playbooks/Kustomization"
+    assert data == shipped, "list them anew: ./dev ship"
 
 
 @needs_kubectl

@@ -24,7 +24,7 @@ Right = tuple[str, str]
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "deploy" / "healer" / "healer.yaml"
-ANEW = "print it anew, with the command that deploy/healer/account.yaml names"
+ANEW = "print it anew: ./dev ship"
 COMMAND = ["playbook", "rbac", "--config", str(CONFIG), "--playbooks", str(ROOT / "playbooks")]
 
 
