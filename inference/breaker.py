@@ -1,5 +1,6 @@
 """A circuit breaker: closed, open after consecutive failures or slow calls, half-open to try once.
 
+Failing reads alone open it, whatever is written meanwhile; only a write that comes back closes it.
 It keeps count and answers; it makes no calls and touches no disk. Safe from any thread.
 """
 
@@ -9,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 log = logging.getLogger("inference.breaker")
 
@@ -25,6 +26,16 @@ class Circuit(IntEnum):
     def word(self) -> str:
         """As operators write it."""
         return self.name.lower().replace("_", "-")
+
+
+class Kind(StrEnum):
+    """Of a call. A good one makes up for bad ones of its own kind, and a write for all but reads.
+
+    For they fail apart: a full disk reads well, and a slow one still takes what is written.
+    """
+
+    READ = "read"
+    WRITE = "write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +69,7 @@ class Breaker:
         self._jitter = jitter
         self._lock = threading.Lock()
         self._state = Circuit.CLOSED
-        self._failures = 0
+        self._failures = self._bad_reads = 0
         self._opened = 0
         self._opened_at = 0.0
         self._retry_at = 0.0
@@ -83,29 +94,34 @@ class Breaker:
                 return True
             return False
 
-    def succeed(self, seconds: float, *, proves: bool = True) -> None:
-        """The call came back; if it was slow that is a failure all the same.
+    def is_slow(self, seconds: float) -> bool:
+        """Does a call that took so long count as a failure?"""
+        return seconds > self._slow
 
-        Some calls prove nothing by coming back: a full disk reads well.
-        """
-        if seconds > self._slow:
-            self.fail(f"slow call: {seconds:.2f} s")
-            return
-        if not proves:
+    def succeed(self, seconds: float, kind: Kind = Kind.WRITE) -> None:
+        """The call came back; if it was slow that is a failure all the same."""
+        if self.is_slow(seconds):
+            self.fail(f"slow call: {seconds:.2f} s", kind)
             return
         with self._lock:
+            if kind is Kind.READ:
+                self._bad_reads = 0
+                return
             self._failures = 0
             if self._state is Circuit.HALF_OPEN:
+                self._bad_reads = 0
                 self._trying = False
                 self._move(Circuit.CLOSED)
 
-    def fail(self, error: str) -> None:
+    def fail(self, error: str, kind: Kind = Kind.WRITE) -> None:
         """The call failed."""
         with self._lock:
             self._failures += 1
+            self._bad_reads += kind is Kind.READ
             self._last_error = error
+            worst = max(self._failures, self._bad_reads)
             again = self._state is Circuit.HALF_OPEN
-            if again or (self._state is Circuit.CLOSED and self._failures >= self._limit):
+            if again or (self._state is Circuit.CLOSED and worst >= self._limit):
                 self._open()
 
     def trip(self, error: str) -> None:
@@ -118,7 +134,7 @@ class Breaker:
     def reset(self) -> None:
         """Close by an operator's word; the next failures open it again."""
         with self._lock:
-            self._failures = 0
+            self._failures = self._bad_reads = 0
             self._trying = False
             if self._state is not Circuit.CLOSED:
                 self._move(Circuit.CLOSED)
@@ -130,7 +146,7 @@ class Breaker:
             is_open = self._state is not Circuit.CLOSED
             return BreakerStatus(
                 state=self._state,
-                failures=self._failures,
+                failures=max(self._failures, self._bad_reads),
                 opened=self._opened,
                 open_seconds=now - self._opened_at if is_open else 0.0,
                 retry_seconds=max(0.0, self._retry_at - now) if is_open else 0.0,

@@ -73,3 +73,4 @@ def _ssd(parts: Parts, ssd: Ssd) -> None:
         "health_ssd_io_error_rate", "Share of the last minute's operations that failed",
         ssd.error_rate,
     )  # fmt: skip
+    metrics.counter("health_ssd_slow_operations", "Operations that took too long", lambda: ssd.slow)

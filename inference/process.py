@@ -24,9 +24,6 @@ async def run(settings: Settings) -> int:
         where = f"{settings.host}:{settings.port}"
         log.critical("Cannot listen on %s: %s", where, failure, extra={"event": "listen_failed"})
         return 1
-    if not settings.api_key and not settings.host.startswith("127."):
-        told = {"event": "api_open"}
-        log.warning("The API is open to whoever reaches it: set INFERENCE_API_KEY", extra=told)
     with listening:
         return await _run_on(listening, settings, started)
 

@@ -4,6 +4,7 @@ Nothing here changes after the start; what may change while running lives in liv
 """
 
 import argparse
+import ipaddress
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
@@ -154,7 +155,21 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
     if settings.overload_status not in (429, 503):
         msg = f"--overload-status: {settings.overload_status} must be 429 or 503"
         raise SettingsError(msg)
+    if not settings.api_key and not is_loopback(settings.host):
+        msg = (
+            f"--host {settings.host} can be reached from other machines, so the API needs a key: "
+            "set INFERENCE_API_KEY, or --api-key-file"
+        )
+        raise SettingsError(msg)
     return settings
+
+
+def is_loopback(host: str) -> bool:
+    """Does nobody but this machine reach it? A name that is not localhost may be anywhere."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def values_of(

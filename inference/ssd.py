@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from inference.breaker import Breaker, Circuit
+from inference.breaker import Breaker, Circuit, Kind
 
 log = logging.getLogger("inference.ssd")
 T = TypeVar("T")
@@ -60,26 +60,28 @@ class Ssd:
         self._told = float("-inf")
         self._space: Space | None = None
         self.last_error = ""
+        self.slow = 0
+        """Operations that came back too late to be called well."""
         self._thread = threading.Thread(target=self._run, name="ssd-io", daemon=True)
         self._thread.start()
 
     def write(self, operation: Callable[[], T]) -> Future[T]:
-        """Do this on the I/O thread if the circuit allows it; its outcome counts both ways."""
+        """Do this on the I/O thread if the circuit allows it."""
 
         def guarded() -> T:
             if not self.breaker.acquire():
                 raise SsdUnavailableError(_FAST_FAILING)
-            return self._measured(operation, counts=True)
+            return self._measured(operation, Kind.WRITE)
 
         return self._enqueue(guarded)
 
     def read(self, operation: Callable[[], T]) -> Future[T]:
-        """Do this on the I/O thread while the circuit is closed; only a failure of it counts."""
+        """Do this on the I/O thread while the circuit is closed."""
 
         def guarded() -> T:
             if not self.usable:
                 raise SsdUnavailableError(_FAST_FAILING)
-            return self._measured(operation, counts=True, proves=False)
+            return self._measured(operation, Kind.READ)
 
         return self._enqueue(guarded)
 
@@ -123,7 +125,7 @@ class Ssd:
         if self._clock() - since > _STUCK_SECONDS:
             self._reported = since
             error = TimeoutError("an SSD operation does not come back")
-            self._note(error, counts=False)
+            self._note(error, None)
             self.breaker.trip(str(error))
 
     def close(self, timeout: float) -> None:
@@ -171,19 +173,22 @@ class Ssd:
             free=found.f_bavail * found.f_frsize, total=found.f_blocks * found.f_frsize
         )
 
-    def _measured(self, operation: Callable[[], T], *, counts: bool, proves: bool = True) -> T:
+    def _measured(self, operation: Callable[[], T], kind: Kind | None) -> T:
+        """Do it and count it; None is a call that the breaker does not want to hear of."""
         started = self._clock()
         try:
             result = operation()
         except Exception as error:
-            self._note(error, counts=counts)
+            self._note(error, kind)
             raise
         self._outcomes.append((self._clock(), False))
-        if counts:
-            self.breaker.succeed(self._clock() - started, proves=proves)
+        seconds = self._clock() - started
+        self.slow += self.breaker.is_slow(seconds)
+        if kind is not None:
+            self.breaker.succeed(seconds, kind)
         return result
 
-    def _note(self, error: Exception, *, counts: bool) -> None:
+    def _note(self, error: Exception, kind: Kind | None) -> None:
         self._outcomes.append((self._clock(), True))
         self.last_error = str(error)
         self._failed(error)
@@ -192,13 +197,13 @@ class Ssd:
             self._told = self._clock()
             told = {"event": "ssd_io_error", "error_rate": round(self.error_rate(), 4)}
             log.error("SSD I/O error: %s. Falling back to RAM", error, extra=told)
-        if counts:
-            self.breaker.fail(str(error))
+        if kind is not None:
+            self.breaker.fail(str(error), kind)
 
     def _check(self) -> str:
         counts = self.breaker.acquire()
         try:
-            self._measured(self._probe, counts=counts)
+            self._measured(self._probe, Kind.WRITE if counts else None)
         except OSError as error:
             return str(error)
         self.last_error = ""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from inference.breaker import Breaker, Circuit
+from inference.breaker import Breaker, Circuit, Kind
 
 
 @dataclass
@@ -46,14 +46,38 @@ def test_a_slow_call_counts_as_a_failure() -> None:
     assert breaker.status().state is Circuit.OPEN
 
 
-def test_a_call_that_proves_nothing_does_not_make_up_for_failures_but_may_be_slow() -> None:
+def test_a_good_read_does_not_make_up_for_failing_writes_and_a_slow_one_is_one_more() -> None:
     breaker = _breaker(HandClock())
     for _ in range(2):
         breaker.fail("No space left on device")
-        breaker.succeed(0.1, proves=False)
+        breaker.succeed(0.1, Kind.READ)
     assert breaker.status().state is Circuit.CLOSED
-    breaker.succeed(2.5, proves=False)
+    breaker.succeed(2.5, Kind.READ)
     assert breaker.status().state is Circuit.OPEN
+
+
+def test_writes_that_come_back_do_not_make_up_for_reads_that_fail() -> None:
+    breaker = _breaker(HandClock())
+    breaker.fail("corrupt", Kind.READ)
+    breaker.succeed(0.1, Kind.READ)
+    for _ in range(3):
+        assert breaker.status().state is Circuit.CLOSED
+        breaker.succeed(2.5, Kind.READ)
+        breaker.succeed(0.1)
+    assert breaker.status().state is Circuit.OPEN
+
+
+def test_closing_forgets_the_reads_that_opened_it() -> None:
+    clock = HandClock()
+    breaker = _breaker(clock)
+    for _ in range(3):
+        breaker.fail("corrupt", Kind.READ)
+    clock.now += 30
+    assert breaker.acquire()
+    breaker.succeed(0.1)
+    assert breaker.status().state is Circuit.CLOSED
+    breaker.fail("corrupt", Kind.READ)
+    assert breaker.status().state is Circuit.CLOSED
 
 
 def test_an_open_circuit_lets_one_call_try_when_its_time_has_come() -> None:

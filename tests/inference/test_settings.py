@@ -53,3 +53,15 @@ def test_the_api_key_is_a_key_of_its_own_and_is_not_shown(tmp_path: Path) -> Non
     assert "ap1" not in repr(found)
     (tmp_path / "key").write_text("ap2")
     assert load([], {"INFERENCE_API_KEY_FILE": str(tmp_path / "key")}).api_key == "ap2"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.31.7.9", "::1", "localhost"])
+def test_on_loopback_the_api_may_be_open(host: str) -> None:
+    assert load(["--host", host], {}).api_key == ""
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "inference.example"])
+def test_beyond_loopback_it_does_not_start_without_a_key(host: str) -> None:
+    with pytest.raises(SettingsError, match="can be reached from other machines"):
+        load(["--host", host], {})
+    assert load(["--host", host], {"INFERENCE_API_KEY": "k"}).host == host
