@@ -159,7 +159,7 @@ def _serve(arguments: list[str]) -> int:
 
     try:
         found = settings.from_process(arguments)
-        logs.to_stdout()
+        logs.to_stdout(found.log_level)
         from inference import process
 
         return process.main(found)

@@ -21,7 +21,8 @@ def register(parts: Parts) -> None:
         "vllm:num_requests_running", "Requests in the engine", lambda: engine.progress().running
     )
     metrics.counter("engine_steps", "Decode steps", lambda: engine.progress().steps)
-    metrics.counter("engine_tokens", "Tokens generated", lambda: engine.progress().tokens)
+    for name in ("engine_tokens", "vllm:generation_tokens"):
+        metrics.counter(name, "Tokens generated", lambda: engine.progress().tokens)
     metrics.counter("engine_restarts", "Rebuilt decode loops", lambda: engine.progress().restarts)
     metrics.gauge("cache_hit_rate", "Share of recent prompts found", parts.cache.hit_rate)
     metrics.gauge("max_num_seqs", "Live limit", lambda: parts.live.max_num_seqs)

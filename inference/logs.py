@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from inference.identity import CURRENT
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -19,15 +21,18 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "msg": record.getMessage(),
         }
+        if (identity := CURRENT.get()) is not None:
+            told["request_id"] = identity.request
+            told |= {"trace_id": identity.trace} if identity.trace else {}
         told |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         if record.exc_info:
             told["trace"] = self.formatException(record.exc_info)
         return json.dumps(told, default=str)
 
 
-def to_stdout() -> None:
-    """Send everything of this process there."""
+def to_stdout(level: str = "info") -> None:
+    """Send everything of this process there, from this level on."""
     out = logging.StreamHandler(sys.stdout)
     out.setFormatter(JsonFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[out], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[out], force=True)
     logging.captureWarnings(capture=True)

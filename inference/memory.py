@@ -12,6 +12,15 @@ def used_bytes() -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def free_bytes() -> int:
+    """What this process may still take: of the machine's memory, and of its cgroup's limit."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    told = dict(line.split(":", 1) for line in lines)
+    free = int(told["MemAvailable"].split()[0]) * 1024
+    limit = limit_bytes(0.0)
+    return free if limit is None else max(0, min(free, limit - used_bytes()))
+
+
 def limit_bytes(configured_gb: float) -> int | None:
     """The configured limit, else the tightest of the cgroups this process is in, else none."""
     if configured_gb > 0:

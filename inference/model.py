@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from inference.batch import Layers
 from inference.page import Page, TensorCodec, pages_of
+from inference.plan import Plan
 from inference.sequence import Sequence
 from inference.slot import Slots
 from inference.text import Tokenizer
@@ -35,6 +36,7 @@ class Loaded:
     vocabulary: int
     digest: str
     parameters: int
+    device: str
 
 
 class _HuggingFaceTokenizer:
@@ -58,7 +60,7 @@ class _HuggingFaceTokenizer:
 
 
 def load(
-    folder: Path,
+    place: Path | Plan,
     *,
     digest: str,
     threads: int,
@@ -66,9 +68,13 @@ def load(
     page_tokens: int,
     keep: Callable[[Sequence, Callable[[int], Page]], None],
 ) -> Loaded:
-    """Load the model in this thread; `keep` is given the pages of every prefilled prompt."""
+    """Load a folder, or a folder by a plan, in this thread.
+
+    `keep` is given the pages of every prefilled prompt.
+    """
     torch.set_num_threads(threads)
-    model = weights(folder)
+    plan = place if isinstance(place, Plan) else Plan(folder=place, device=_fastest())
+    model = weights(plan.folder, plan)
 
     def prefilled(sequence: Sequence, layers: Layers) -> None:
         keep(sequence, pages_of(layers, page_tokens))
@@ -77,27 +83,44 @@ def load(
     loaded = Loaded(
         decoder=slots,
         network=model,
-        tokenizer=_HuggingFaceTokenizer(folder),
+        tokenizer=_HuggingFaceTokenizer(plan.folder),
         codec=TensorCodec(),
         context=int(model.config.max_position_embeddings),
         vocabulary=int(model.config.vocab_size),
         digest=digest,
         parameters=sum(int(each.numel()) for each in model.parameters()),
+        device=plan.device,
     )
     log.info("Model loaded", extra={"event": "model_loaded", "parameters": loaded.parameters})
     return loaded
 
 
-def weights(folder: Path) -> Any:
-    """The bare model, in memory of its own."""
+def weights(folder: Path, plan: Plan | None = None) -> Any:
+    """The bare model, in memory of its own; by the plan where there is one."""
     _demand_config(folder)
     transformers_logging.disable_progress_bar()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if plan is not None and plan.map is not None:
+        return _spread(folder, plan)
+    device = _fastest() if plan is None else plan.device
     # Mapped weights would die by SIGBUS with a file cut short, and change with one written over.
     model: Any = AutoModelForCausalLM.from_pretrained(
         str(folder), dtype="auto", local_files_only=True, disable_mmap=True
     )
     return model.to(device).eval()
+
+
+def _fastest() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _spread(folder: Path, plan: Plan) -> Any:
+    """Over several devices; what is on disk is read from the model's own files, again and again."""
+    log.warning("Model spread over devices", extra={"event": "model_spread", "map": plan.map})
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        str(folder), dtype="auto", local_files_only=True, device_map=dict(plan.map or {}),
+        offload_folder=None if plan.offload is None else str(plan.offload),
+    )  # fmt: skip
+    return model.eval()
 
 
 def _demand_config(folder: Path) -> None:

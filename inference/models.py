@@ -73,11 +73,14 @@ class Models:
         cache: PrefixCache,
         integrity: Integrity,
         deliver: Callable[[Deliveries], None],
+        share: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._cache = cache
         self.integrity = integrity
         self._deliver = deliver
+        self._share = share
+        self._share_loaded = share()
         self._loop = asyncio.get_running_loop()
         self._opening: _Held | None = None
         self._retiring: list[_Held] = []
@@ -163,6 +166,19 @@ class Models:
         self._cache.detach()
         log.warning("Model unloaded", extra={"event": "model_unloaded", "model": name})
         return users
+
+    def follow(self) -> None:
+        """Load the present model again when its share of the GPUs has changed, beside the old one.
+
+        It fits or it is refused, and then the old one serves on. Without a GPU nothing changes.
+        """
+        current = self._current.model
+        if self._share() == self._share_loaded or self._opening is not None or current is None:
+            return
+        if self.serving is None or not current.device.startswith("cuda"):
+            return
+        self._share_loaded = self._share()
+        self.begin_with(self._open(self._current.name, self._current.folder))
 
     async def review(self) -> None:
         """Watch the files; a refused model is tried again as soon as they change."""
@@ -304,11 +320,13 @@ class Models:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from inference import canary, model
+        from inference.plan import plan, room_here
 
         settings = self._settings
         digest = model.digest(held.folder) if proof.manifest is None else proof.manifest.digest
+        self._share_loaded = self._share()
         held.model = model.load(
-            held.folder,
+            plan(held.folder, room_here(self._share_loaded), offload=settings.offload_dir),
             digest=digest,
             threads=settings.torch_threads,
             chunk=settings.prefill_chunk,

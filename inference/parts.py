@@ -16,6 +16,7 @@ from inference.repair import Repair
 from inference.serving import Serving
 from inference.settings import Settings
 from inference.ssd import Ssd
+from inference.tracing import Tracer
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class Parts:
     cache: PrefixCache
     health: Health
     gpus: Monitor
+    tracer: Tracer
 
     @property
     def engine(self) -> Engine:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import time
@@ -11,6 +12,7 @@ from prometheus_client import disable_created_metrics
 
 from inference.server import Server
 from inference.settings import Settings
+from inference.tracing import tracer_of
 
 log = logging.getLogger("inference.process")
 
@@ -29,7 +31,8 @@ async def run(settings: Settings) -> int:
 
 
 async def _run_on(listening: socket.socket, settings: Settings, started: float) -> int:
-    server = Server(settings)
+    tracer = tracer_of(os.environ, model=settings.served_name)
+    server = Server(settings, tracer=tracer)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

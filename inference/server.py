@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 
 from inference import gauges
 from inference.admission import Admission
-from inference.api import admin, completion, error, models, repair, status
+from inference.api import admin, completion, error, identify, models, repair, status
 from inference.breaker import Breaker
 from inference.cache import PrefixCache
 from inference.engine import Deliveries
@@ -29,6 +29,7 @@ from inference.parts import PARTS, Parts
 from inference.repair import Repair
 from inference.settings import Settings
 from inference.ssd import Ssd
+from inference.tracing import NoTracer, Tracer
 
 log = logging.getLogger("inference.server")
 
@@ -36,8 +37,9 @@ log = logging.getLogger("inference.server")
 class Server:
     """One process's server. Build it inside the event loop it shall run on."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, tracer: Tracer | None = None) -> None:
         self._settings = settings
+        self._tracer = tracer or NoTracer()
         self._loop = asyncio.get_running_loop()
         self.parts = self._assemble()
 
@@ -65,7 +67,10 @@ class Server:
         integrity = Integrity(
             sweep_seconds=settings.integrity_sweep_seconds, failed=metrics.unsound
         )
-        served = Models(settings=settings, cache=cache, integrity=integrity, deliver=self._deliver)
+        served = Models(
+            settings=settings, cache=cache, integrity=integrity, deliver=self._deliver,
+            share=lambda: live.gpu_memory_utilization,
+        )  # fmt: skip
         gpus = Monitor(Nvml(), seconds=settings.gpu_seconds, used=devices_in_use)
         health = Health(
             settings=settings, models=served, admission=admission, ssd=ssd, cache=cache, gpus=gpus
@@ -73,7 +78,7 @@ class Server:
         parts = Parts(
             settings=settings, live=live, metrics=metrics, models=served, admission=admission,
             ssd=ssd, cache=cache, health=health, gpus=gpus,
-            repair=Repair(folder=settings.model, backup=settings.backup),
+            repair=Repair(folder=settings.model, backup=settings.backup), tracer=self._tracer,
         )  # fmt: skip
         gauges.register(parts)
         metrics.registry.register(GpuCollector(gpus))
@@ -93,12 +98,13 @@ class Server:
     def application(self) -> web.Application:
         """The HTTP side; its life is the server's life."""
         app = web.Application(
-            middlewares=[_timed, error.errors, admin.guarded],
+            middlewares=[identify.identified, _timed, error.errors, admin.guarded],
             client_max_size=self._settings.max_body_bytes,
         )
         app[PARTS] = self.parts
         for module in (completion, models, status, admin, repair):
             app.add_routes(module.routes)
+        app.on_response_prepare.append(identify.named)
         app.cleanup_ctx.append(self._alive)
         return app
 
@@ -124,6 +130,7 @@ class Server:
         await asyncio.to_thread(self.parts.models.stop, 5.0)
         if self.parts.ssd is not None:
             await asyncio.to_thread(self.parts.ssd.close, 1.0)
+        await asyncio.to_thread(self._tracer.close)
 
     def _deliver(self, events: Deliveries) -> None:
         """From the decode thread to the loop, one crossing for a whole step."""
@@ -143,6 +150,7 @@ class Server:
         while True:
             if parts.live.refresh(lambda _: parts.metrics.error("config")):
                 parts.admission.admit_waiting()
+            parts.models.follow()
             if parts.ssd is not None:
                 parts.ssd.watch()
             parts.health.review()

@@ -11,6 +11,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
+LEVELS = ("debug", "info", "warning", "error", "critical")
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; the text names it and says what would be right."""
@@ -59,6 +61,12 @@ class Settings:
     max_num_seqs: int = field(default=256, metadata=_of("sequences decoded together", int, 1))
     gpu_memory_utilization: float = field(
         default=0.9, metadata=_of("share of GPU memory the engine may use", float, 0.05)
+    )
+    offload_dir: Path | None = field(
+        default=None,
+        metadata=_of(
+            "folder for what fits into no memory; without it such a model is refused", Path
+        ),
     )
     max_active: int = field(default=100, metadata=_of("requests admitted at once", int, 1))
     max_queued: int = field(default=50, metadata=_of("requests waiting for admission", int, 0))
@@ -133,6 +141,9 @@ class Settings:
         default=0.0,
         metadata=_of("memory this process may use, GB (0: its cgroup's limit, if any)", float, 0),
     )
+    log_level: str = field(
+        default="info", metadata=_of("least level that is logged: " + ", ".join(LEVELS))
+    )
     admin_key: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
 
@@ -154,6 +165,9 @@ def load(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
         raise SettingsError(msg)
     if settings.overload_status not in (429, 503):
         msg = f"--overload-status: {settings.overload_status} must be 429 or 503"
+        raise SettingsError(msg)
+    if settings.log_level not in LEVELS:
+        msg = f"--log-level: {settings.log_level!r} must be one of {', '.join(LEVELS)}"
         raise SettingsError(msg)
     if not settings.api_key and not is_loopback(settings.host):
         msg = (

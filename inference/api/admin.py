@@ -214,7 +214,7 @@ def _config(parts: Parts) -> dict[str, object]:
         "gpuMemoryUtilization": parts.live.gpu_memory_utilization,
         "applied": {
             "maxNumSeqs": "live",
-            "gpuMemoryUtilization": "recorded; this engine keeps no reserve of GPU memory",
+            "gpuMemoryUtilization": "at a load; what is on a GPU is loaded again",
         },
     }
 

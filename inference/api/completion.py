@@ -17,6 +17,7 @@ from inference.api.schema import Body, ChatBody, CompletionBody, parse
 from inference.api.shape import ChatShape, CompletionShape, Shape
 from inference.engine import State
 from inference.generation import GenerationError, Order, Piece
+from inference.identity import tell
 from inference.parts import PARTS, Parts
 from inference.sequence import Finish
 from inference.serving import Serving
@@ -175,6 +176,7 @@ class _Answer:
     def ended(self, status: str) -> None:
         """Account for the request, whatever became of it."""
         self._metrics.requests.labels(status=status).inc()
+        tell(status=status, prompt_tokens=len(self._order.prompt), completion_tokens=self._tokens)
         if status == "rejected":
             return
         # Those who gave up waiting count too: without them the worst minutes would look best.
