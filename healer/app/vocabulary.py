@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from healer.action.certificate.renew import Renew
+from healer.action.certificate.replace import Replace
 from healer.action.contract import Action
 from healer.action.disk.log import RotateLogs
 from healer.action.disk.newest import KeepNewest
@@ -23,6 +25,9 @@ from healer.action.kubernetes.rollback import RolloutUndo
 from healer.action.kubernetes.rollout import RolloutStatus
 from healer.action.kubernetes.scale import Scale
 from healer.app.client import Clients
+from healer.check.certificate.handshake import Handshake
+from healer.check.certificate.keeper import Keeper
+from healer.check.certificate.secret import TlsSecret
 from healer.check.contract import Check
 from healer.check.disk.reclaimable import Reclaimable
 from healer.check.disk.usage import Usage
@@ -73,6 +78,8 @@ KUBERNETES_ACTIONS = (
     Recipe(PurgeRevisions, lambda kubernetes, clock: PurgeRevisions(kubernetes, clock=clock)),
     Recipe(PvcExpand, lambda kubernetes, clock: PvcExpand(kubernetes, clock=clock)),
     Recipe(ModelRestore, lambda kubernetes, clock: ModelRestore(kubernetes, clock=clock)),
+    Recipe(Renew, lambda kubernetes, clock: Renew(kubernetes, clock=clock)),
+    Recipe(Replace, lambda kubernetes, clock: Replace(kubernetes, clock=clock)),
     Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
@@ -92,12 +99,14 @@ KUBERNETES_CHECKS = (
     Recipe(Events, lambda kubernetes, clock: Events(kubernetes, clock=clock)),
     Recipe(ExecCheck, lambda kubernetes, _: ExecCheck(kubernetes)),
     Recipe(Health, lambda kubernetes, _: Health(kubernetes)),
+    Recipe(Keeper, lambda kubernetes, _: Keeper(kubernetes)),
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(Model, lambda kubernetes, _: Model(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
     Recipe(Reclaimable, lambda kubernetes, _: Reclaimable(kubernetes)),
+    Recipe(TlsSecret, lambda kubernetes, clock: TlsSecret(kubernetes, clock=clock)),
     Recipe(Usage, lambda kubernetes, _: Usage(kubernetes)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
 )
@@ -105,6 +114,7 @@ PROMETHEUS_CHECKS = (
     Recipe(Query, lambda prometheus, _: Query(prometheus)),
     Recipe(Range, lambda prometheus, clock: Range(prometheus, clock=clock)),
 )
+FREE_CHECKS = (Recipe(Handshake, lambda _, clock: Handshake(clock)),)
 GUARDS: tuple[type[Any], ...] = (
     ApprovalGuard,
     BudgetGuard,
@@ -120,7 +130,7 @@ GUARDS: tuple[type[Any], ...] = (
 def vocabulary(settings: Settings | None = None) -> Vocabulary:
     """Every word that a playbook may use, and which of them `settings` give no means for."""
     acting = (*KUBERNETES_ACTIONS, *PROMETHEUS_ACTIONS, *FREE_ACTIONS)
-    looking = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS)
+    looking = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS, *FREE_CHECKS)
     return Vocabulary(
         actions={recipe.kind.name: recipe.kind.params for recipe in acting},
         checks={recipe.kind.name: recipe.kind.params for recipe in looking},
@@ -163,7 +173,10 @@ def actions(clients: Clients) -> Mapping[str, Action[Any]]:
 def checks(clients: Clients) -> Mapping[str, Check[Any]]:
     """All checks that can be made, by name."""
     return _make(
-        clients, (KUBERNETES_CHECKS, clients.kubernetes), (PROMETHEUS_CHECKS, clients.prometheus)
+        clients,
+        (KUBERNETES_CHECKS, clients.kubernetes),
+        (PROMETHEUS_CHECKS, clients.prometheus),
+        (FREE_CHECKS, clients.clock),
     )
 
 

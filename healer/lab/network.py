@@ -99,9 +99,14 @@ class ServiceProxy:
             self._forwarder = _Forwarder(host=host, port=reserved.getsockname()[1])
 
     @property
+    def address(self) -> str:
+        """Where clients connect, now or once an endpoint is ready: host:port."""
+        return f"{self._forwarder.host}:{self._forwarder.port}"
+
+    @property
     def url(self) -> str:
-        """Where clients connect, now or once an endpoint is ready."""
-        return f"http://{self._forwarder.host}:{self._forwarder.port}"
+        """The same, for a service that speaks HTTP."""
+        return f"http://{self.address}"
 
     async def run(self) -> None:
         """Follow the Service's Endpoints for ever."""
@@ -126,7 +131,7 @@ def ready(endpoints: Object) -> list[Endpoint]:
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Copy until one side ends; the other is told, so that half-closed connections work."""
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(OSError):  # a reset is told by more than one kind of it
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()

@@ -16,6 +16,7 @@ from healer.lab.contract import Object
 from healer.lab.state import State
 
 GROUPS = {
+    "certificates": "/apis/cert-manager.io/v1",
     "deployments": "/apis/apps/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "poddisruptionbudgets": "/apis/policy/v1",
@@ -59,24 +60,41 @@ class Remote:
 
     async def patch(self, plural: str, name: str, body: Object, *, namespace: str = "") -> Object:
         """Merge that into an object, as `kubectl patch --type=merge` does."""
-        async with self._session.patch(
-            self._place(plural, name, namespace),
-            data=json.dumps(body),
-            headers={
-                "Authorization": f"Bearer {self.state.token}",
-                "Content-Type": "application/merge-patch+json",
-            },
-            ssl=self._ssl,
+        url = self._place(plural, name, namespace)
+        return await self._send("PATCH", url, body, kind="application/merge-patch+json")
+
+    async def create(self, plural: str, body: Object, *, namespace: str = "") -> None:
+        """A new object."""
+        await self._send("POST", self._place(plural, "", namespace), body)
+
+    async def answer(self, incident: str, word: str, body: Object) -> None:
+        """`approve` or `deny` an incident, in the name of the lab's operator."""
+        url = f"{self.state.healer}/api/v1/incidents/{incident}/{word}"
+        await self._send("POST", url, body, token=self.state.operator)
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        body: Object,
+        *,
+        kind: str = "application/json",
+        token: str = "",
+    ) -> Object:
+        headers = {"Authorization": f"Bearer {token or self.state.token}", "Content-Type": kind}
+        async with self._session.request(
+            method, url, data=json.dumps(body), headers=headers, ssl=self._ssl
         ) as answer:
             if answer.status >= 400:
-                message = f"{plural} {name} was not changed: {(await answer.text())[:300]}"
+                message = f"{method} {url}: {answer.status} {(await answer.text())[:300]}"
                 raise PermanentError(message)
-            found: Object = await answer.json()
+            found: Object = await answer.json(content_type=None)
             return found
 
     def _place(self, plural: str, name: str, namespace: str) -> str:
         where = f"/namespaces/{namespace}" if namespace else ""
-        return f"{self.state.kubernetes}{GROUPS.get(plural, '/api/v1')}{where}/{plural}/{name}"
+        path = f"{GROUPS.get(plural, '/api/v1')}{where}/{plural}"
+        return self.state.kubernetes + (f"{path}/{name}" if name else path)
 
     async def ready_pods(self, namespace: str, selector: str) -> list[str]:
         """The names of the pods that take traffic."""

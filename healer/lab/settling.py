@@ -6,11 +6,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from healer.lab import manifest
+from healer.lab import edge, manifest
 from healer.lab.access import grants
 from healer.lab.api.failure import ApiError
 from healer.lab.api.resource import RESOURCES
 from healer.lab.api.store import Store
+from healer.lab.authority import make_authority
 from healer.lab.contract import Object
 from healer.lab.gpu.build import RESOURCE
 from healer.lab.monitoring.child import StartError
@@ -19,6 +20,7 @@ from healer.lab.node.node import ProcessNode
 from healer.lab.site import ADMIN_KEY, Site
 
 READY_WITHIN = 120.0
+EDGE = Path(edge.__path__[0])
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 
 Say = Callable[[str], None]
@@ -41,7 +43,19 @@ async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, sa
         if obj["kind"] == "Deployment":
             _create(store, "deployments", obj)
     say(f"{site.name}: {site.replicas} inference servers are starting, each a process of its own.")
+    if site.edge:
+        _edge(site, store)
     await _ready(site, store, node)
+
+
+def _edge(site: Site, store: Store) -> None:
+    """The authority, and what is shown to clients and looked at by the prober."""
+    authority = make_authority(f"{site.name} authority")
+    meta = {"name": f"{site.name}-ca", "namespace": site.namespace}
+    secret = {"metadata": meta, "type": "kubernetes.io/tls", "data": authority.secret()}
+    _create(store, "secrets", secret)
+    for obj in manifest.read(EDGE):
+        _create(store, PLURALS[obj["kind"]], obj)
 
 
 def _manifests(site: Site, *, gpu: bool, say: Say) -> list[Object]:

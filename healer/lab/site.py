@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 GB = 1e9
 ADMIN_KEY = "lab-admin-key"
 OPERATOR = "lab"
+TLS_NAME = "api.largeforge.example"
 SEVERITIES = {
     "critical": ("P1", True, "15m"),
     "warning": ("P2", False, "1h"),
@@ -39,6 +40,8 @@ class Site:
     """Size of its volume in MiB; tmpfs, so it costs memory only where it is filled."""
     replicas: int
     pages: bool = False
+    edge: bool = False
+    """Does a front with TLS, and a prober of it, stand before it?"""
     gpu: bool = False
     """Each pod has a GPU, where the lab's node has any; LAB_GPU_MEMORY in `env` sets its bytes."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -123,6 +126,7 @@ def _slow_service() -> Site:
         volume=100,
         replicas=2,
         gpu=True,
+        edge=True,
         env={
             "INFERENCE_SSD_LOW_GB": "0.010",
             "INFERENCE_SSD_CRITICAL_GB": "0.005",
@@ -136,6 +140,7 @@ def _slow_service() -> Site:
             "gpu_memory": 0.95,
             "volume_used": 0.85,
             "volume_used_wanted": 0.80,
+            "certificate_days": 7.0,
         },
         values={
             "config": "largeforge-config",
@@ -143,6 +148,10 @@ def _slow_service() -> Site:
             "model_cache": "/mnt/ssd/hub",
             "logs": "/mnt/ssd/logs",
             "checkpoints": "/mnt/ssd/checkpoints",
+            "ingress": "largeforge/deployment/largeforge-ingress",
+            "tls_name": TLS_NAME,
+            "tls_secret": "largeforge-tls",
+            "tls_source": "largeforge-tls-next",
         },
         routing_key="2" * 32,
     )
@@ -163,6 +172,8 @@ class Places:
     pagerduty: str
     playbooks: Path
     timeline: Path
+    fronts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where the front of each service that has one listens: host:port."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,11 +228,13 @@ def configuration(places: Places, sites: Sequence[Site], *, factor: float) -> di
             "window": shorten("1h", factor=factor, floor=60),
             "fleet_share": 1.0,
         },
-        "services": [_service(site, factor=factor) for site in sites],
+        "services": [
+            _service(site, factor=factor, front=places.fronts.get(site.name, "")) for site in sites
+        ],
     }
 
 
-def _service(site: Site, *, factor: float) -> dict[str, Any]:
+def _service(site: Site, *, factor: float, front: str) -> dict[str, Any]:
     return {
         "name": site.name,
         "match": [f'service="{site.name}"'],
@@ -229,7 +242,7 @@ def _service(site: Site, *, factor: float) -> dict[str, Any]:
         "selector": site.selector,
         "inference": {"port": site.port, "admin_key_file": "${LAB_ADMIN_KEY}"},
         "thresholds": dict(site.thresholds),
-        "values": dict(site.values),
+        "values": {**site.values, **({"tls_endpoint": front} if front else {})},
         "severities": {
             label: {
                 "severity": severity,

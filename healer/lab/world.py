@@ -6,7 +6,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,17 +31,22 @@ from healer.lab.monitoring.alertmanager import Alertmanager
 from healer.lab.monitoring.child import free_port
 from healer.lab.monitoring.compress import Compression
 from healer.lab.monitoring.prometheus import Prometheus
-from healer.lab.monitoring.scrape import Targets
+from healer.lab.monitoring.scrape import Probed, Targets
 from healer.lab.network import ServiceProxy
 from healer.lab.node.ground import Settings
 from healer.lab.node.node import ProcessNode
 from healer.lab.pagerduty.server import PagerDutyServer
 from healer.lab.settling import settle
-from healer.lab.site import ROOT, SITES, Keys, Places, Site, configuration
+from healer.lab.site import ROOT, SITES, TLS_NAME, Keys, Places, Site, configuration
 from healer.lab.slack.server import SlackServer
 from healer.lab.state import Home, State
 
 FACTOR = 60.0
+IMAGES = {
+    "inference": ENTRYPOINT,
+    "front": (sys.executable, "-m", "healer.lab.edge.front"),
+    "prober": (sys.executable, "-m", "healer.lab.edge.prober"),
+}
 GPUS = 16
 GPU_MEMORY = 512 * 2**20
 """Bytes: an idle server of the tiny model takes a quarter of it."""
@@ -152,6 +158,7 @@ class _Builder:
         }
         for proxy in proxies.values():
             self._spawn(proxy.run())
+        fronts = {site.name: self._edge(store, site) for site in plan.sites if site.edge}
         for site in plan.sites:
             await settle(site, store=store, node=node, model=plan.home.model, say=self.say)
         slack = await stack.enter_async_context(
@@ -171,7 +178,7 @@ class _Builder:
             pagerduty=pagerduty.token,
         )
         port = free_port()
-        prometheus, alertmanager = await self._monitoring(store, keys, port)
+        prometheus, alertmanager = await self._monitoring(store, keys, port, fronts)
         places = Places(
             port=port,
             kubeconfig=self._kubeconfig("healer", api.url, healer, certificate),
@@ -181,6 +188,7 @@ class _Builder:
             pagerduty=pagerduty.url,
             playbooks=self._playbooks(),
             timeline=self.folder / "healer.db",
+            fronts={name: front.front for name, front in fronts.items()},
         )
         daemon = await self._daemon(places, keys)
         state = State(
@@ -214,10 +222,25 @@ class _Builder:
         return None if built is None else Gpus(folder=built, count=GPUS, memory=GPU_MEMORY)
 
     def _node(self, store: Store, gpus: Gpus | None) -> ProcessNode:
-        settings = Settings(images={"inference": ENTRYPOINT}, folder=str(ROOT), gpus=gpus)
+        settings = Settings(images=IMAGES, folder=str(ROOT), gpus=gpus)
         return ProcessNode(store, settings=settings, folder=self.folder)
 
-    async def _monitoring(self, store: Store, keys: Keys, port: int) -> tuple[str, str]:
+    def _edge(self, store: Store, site: Site) -> Probed:
+        """The addresses of a front and of the prober that looks at it."""
+        front = ServiceProxy(store, site.namespace, f"{site.name}-ingress")
+        prober = ServiceProxy(store, site.namespace, "tls-prober")
+        for proxy in (front, prober):
+            self._spawn(proxy.run())
+        return Probed(
+            front=front.address,
+            prober=prober.address,
+            name=TLS_NAME,
+            labels={"namespace": site.namespace, "service": site.name},
+        )
+
+    async def _monitoring(
+        self, store: Store, keys: Keys, port: int, fronts: Mapping[str, Probed]
+    ) -> tuple[str, str]:
         """The real Prometheus and the real Alertmanager, with what is shipped for them."""
         shipped, by = ROOT / "alertmanager", self.plan.compression
         token = _private(self.folder / "webhook-token", keys.webhook)
@@ -236,7 +259,11 @@ class _Builder:
             for path in sorted((shipped / "rules").glob("*.yml"))
         }
         prometheus = Prometheus(
-            targets=targets, rules=rules, alertmanager=alertmanager.url, folder=self.folder
+            targets=targets,
+            rules=rules,
+            alertmanager=alertmanager.url,
+            probed=tuple(fronts.values()),
+            folder=self.folder,
         )
         await self.stack.enter_async_context(prometheus)
         self.say(f"Prometheus ({prometheus.url}) and Alertmanager ({alertmanager.url}) are ready.")

@@ -97,6 +97,7 @@ def places(tmp_path: Path) -> Places:
         pagerduty="http://127.0.0.1:2",
         playbooks=tmp_path / "playbooks",
         timeline=tmp_path / "healer.db",
+        fronts={"largeforge": "127.0.0.1:18443"},
     )
 
 

@@ -3,7 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
+from healer.client.kubernetes.certificate import Certificates
 from healer.client.kubernetes.pod import Pods
+from healer.client.kubernetes.secret import Secrets
 from healer.client.kubernetes.session import Session, from_kubeconfig, in_cluster
 from healer.client.kubernetes.storage import Storage
 from healer.client.kubernetes.workload import Workloads
@@ -14,7 +16,9 @@ class Kubernetes:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.certificates = Certificates(session)
         self.pods = Pods(session)
+        self.secrets = Secrets(session)
         self.storage = Storage(session)
         self.workloads = Workloads(session)
 

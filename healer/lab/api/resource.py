@@ -154,6 +154,17 @@ RESOURCES: tuple[Resource, ...] = (
         namespaced=False,
         short=("sc",),
     ),
+    Resource(
+        plural="certificates",
+        kind="Certificate",
+        group="cert-manager.io",
+        short=("cert", "certs"),
+        generation=True,
+        status=True,
+    ),
+    Resource(
+        plural="issuers", kind="Issuer", group="cert-manager.io", generation=True, status=True
+    ),
     Resource(plural="roles", kind="Role", group=_RBAC),
     Resource(plural="rolebindings", kind="RoleBinding", group=_RBAC),
     Resource(plural="clusterroles", kind="ClusterRole", group=_RBAC, namespaced=False),

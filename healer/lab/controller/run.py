@@ -5,6 +5,7 @@ import asyncio
 from healer.lab.api.store import utc_now
 from healer.lab.contract import Cluster
 from healer.lab.controller.autoscale import Autoscaler, Measure
+from healer.lab.controller.certificate import Certificates, Issuers
 from healer.lab.controller.claim import Binder
 from healer.lab.controller.deployment import Deployments
 from healer.lab.controller.disruption import Disruptions
@@ -25,6 +26,8 @@ async def run_controllers(cluster: Cluster, *, measure: Measure, now: Now = utc_
         group.create_task(Autoscaler(cluster=cluster, now=now, measure=measure).run())
         group.create_task(Disruptions(cluster=cluster, now=now).run())
         group.create_task(Endpoints(cluster=cluster).run())
+        group.create_task(Issuers(cluster=cluster, now=now).run())
+        group.create_task(Certificates(cluster=cluster, now=now).run())
         group.create_task(Binder(cluster=cluster).run())
         group.create_task(Namespaces(cluster=cluster, now=now).run())
         group.create_task(Unreachable(cluster=cluster, now=now).run())

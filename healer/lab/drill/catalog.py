@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import disk, latency, load, model
+from healer.lab.drill import certificate, disk, latency, load, model
 from healer.lab.drill.scenario import Scenario
 
 _ALL: tuple[Scenario, ...] = (
+    *certificate.DRILLS,
     *disk.DRILLS,
     *latency.DRILLS,
     *load.DRILLS,

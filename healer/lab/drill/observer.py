@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from healer.errors import TemporaryError
@@ -13,6 +13,10 @@ Say = Callable[[str], None]
 
 EVERY = 0.25
 _QUIET = frozenset({"NoticeStarted", "NoticeSent", "Archived"})
+
+
+async def _nothing() -> None:
+    return None
 
 
 class Observer:
@@ -27,6 +31,8 @@ class Observer:
         self._since = since
         self._say = say
         self._alerts: dict[str, str] = {}
+        self.beside: Callable[[], Awaitable[None]] = _nothing
+        """What is done after each look."""
         self.incident: str = ""
         self.entries: list[Object] = []
 
@@ -35,6 +41,7 @@ class Observer:
         while not done():
             with contextlib.suppress(TemporaryError):  # somebody may be away for a while
                 await self._look()
+                await self.beside()
             if not done():
                 await asyncio.sleep(EVERY)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from healer.errors import PermanentError
 from healer.lab.drill.observer import Observer
+from healer.lab.drill.operator import Operator
 from healer.lab.drill.report import Report
 from healer.lab.drill.scenario import Ending, Scenario
 from healer.lab.drill.untouched import differences, moved, take
@@ -40,6 +41,8 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     observer = Observer(
         remote, service=scenario.service, playbook=scenario.playbook, since=struck_at, say=say
     )
+    operator = Operator(remote, observer, answer=scenario.answer, say=say)
+    observer.beside = operator.look
     async with scenario.cause.strike(remote, say=say):
         if remote.state.dry_run and before is None:
             before = await take(remote, site)
@@ -74,7 +77,7 @@ async def _healthy(scenario: Scenario, remote: Remote) -> None:
         async with asyncio.timeout(HEALTHY_WITHIN):
             while True:
                 ready = await remote.ready_pods(site.namespace, site.selector)
-                scraped = await remote.query(f'sum(up{{namespace="{site.namespace}"}})')
+                scraped = await remote.query(f'sum(up{{namespace="{site.namespace}", pod!=""}})')
                 alerts = [
                     alert["labels"]["alertname"]
                     for alert in await remote.alerts()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from healer.lab.drill.operator import Answer
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.fault.contract import Fault
 
@@ -34,6 +35,8 @@ class Scenario:
     """How soon the runbook expects it healed, in its words."""
     within: timedelta | None = None
     """The same as a bound, where the runbook gives one."""
+    answer: Answer = Answer.NONE
+    """What the person who drills says when healer asks for approval."""
     incidents: int = 1
     """How many incidents it must make of its service, whatever the number of alerts."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from healer.lab.fault.certificate import ExpiringCertificate, Story
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
@@ -9,6 +10,11 @@ from healer.lab.fault.model import CorruptModel
 from healer.lab.fault.volume import FullVolume
 
 _ALL: tuple[Fault, ...] = (
+    ExpiringCertificate(name="expiring-certificate", story=Story.KEPT),
+    ExpiringCertificate(name="expiring-certificate-forgotten", story=Story.FORGOTTEN),
+    ExpiringCertificate(name="expiring-certificate-issuer", story=Story.BROKEN),
+    ExpiringCertificate(name="expiring-certificate-manual", story=Story.MANUAL),
+    ExpiringCertificate(name="expiring-certificate-passing", story=Story.PASSING),
     FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
     FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
     FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),
@@ -24,6 +30,7 @@ _ALL: tuple[Fault, ...] = (
     CorruptModel(name="corrupt-model-in-passing", passes=True),
     CorruptModel(name="corrupt-model-in-passing-and-restart", passes=True, restart=True),
     CorruptModel(name="corrupt-model-unlisted", unlisted=True),
+    ExpiringCertificate(name="stale-certificate-metric", story=Story.STALE),
 )
 
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}

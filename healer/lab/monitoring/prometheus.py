@@ -11,7 +11,7 @@ import yaml
 
 from healer.lab.monitoring.child import find, room, serving
 from healer.lab.monitoring.duration import write
-from healer.lab.monitoring.scrape import Targets
+from healer.lab.monitoring.scrape import Probed, Targets
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +23,7 @@ class Prometheus:
     """Rule files: name and YAML text."""
     alertmanager: str | None = None
     """Its URL."""
+    probed: Sequence[Probed] = ()
     scrape_interval: float = 1.0
     evaluation_interval: float = 1.0
     folder: Path | None = None
@@ -59,7 +60,8 @@ class Prometheus:
             },
             "rule_files": list(rule_files),
             "scrape_configs": [
-                {"job_name": "pods", "file_sd_configs": [{"files": [str(self.targets.path)]}]}
+                {"job_name": "pods", "file_sd_configs": [{"files": [str(self.targets.path)]}]},
+                *(one.job() for one in self.probed),
             ],
         }
         if self.alertmanager is not None:

@@ -15,6 +15,32 @@ from healer.lab.node.field import entries, text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """A front that a prober looks at for each scrape; addresses are host:port."""
+
+    front: str
+    prober: str
+    name: str
+    """The host that clients ask for."""
+    labels: dict[str, str]
+
+    def job(self) -> dict[str, Any]:
+        """As the blackbox exporter's own documentation configures it."""
+        moves = (
+            {"source_labels": ["__address__"], "target_label": "__param_target"},
+            {"source_labels": ["__param_target"], "target_label": "instance"},
+            {"target_label": "__address__", "replacement": self.prober},
+        )
+        return {
+            "job_name": f"blackbox-{self.labels['service']}",
+            "metrics_path": "/probe",
+            "params": {"name": [self.name]},
+            "static_configs": [{"targets": [self.front], "labels": self.labels}],
+            "relabel_configs": list(moves),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
     """The file, for Prometheus to read."""
 

@@ -1,0 +1,1 @@
+"""Actions that give a server another certificate."""
