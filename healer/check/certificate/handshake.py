@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import Params
 from healer.client.tls import handshake
 from healer.kit.clock import Clock
@@ -34,6 +34,14 @@ class Handshake:
 
     name = "tls.handshake"
     params = HandshakeParams
+    evidence = Kinds(
+        {
+            "days_left": float,
+            **dict.fromkeys(("not_after", "issuer", "subject", "fingerprint"), str),
+            "names": list[str],
+            "covers": bool,
+        }
+    )
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

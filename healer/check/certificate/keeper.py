@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.certificate import READY, Certificate
 from healer.client.kubernetes.cluster import Kubernetes
@@ -27,6 +27,13 @@ class Keeper:
 
     name = "cert-manager.certificate"
     params = KeeperParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("kept", "ready", "issuing", "issuer_ready"), bool),
+            **dict.fromkeys(("name", "issuer"), str),
+            "revision": int,
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes) -> None:
         self._certificates = kubernetes.certificates

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from healer.check.contract import CheckContext
+from healer.check.contract import CheckContext, Kinds
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.permission import allow
@@ -31,6 +31,13 @@ class TlsSecret:
 
     name = "kubernetes.tls-secret"
     params = TlsSecretParams
+    evidence = Kinds(
+        {
+            **dict.fromkeys(("present", "sound"), bool),
+            "days_left": float,
+            **dict.fromkeys(("fingerprint", "why"), str),
+        }
+    )
 
     def __init__(self, kubernetes: Kubernetes, *, clock: Clock) -> None:
         self._secrets = kubernetes.secrets
