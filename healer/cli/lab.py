@@ -18,6 +18,7 @@ from healer.cli.output import clean, emit, fields, output_option
 from healer.errors import HealerError, PermanentError
 from healer.lab import background
 from healer.lab.drill.catalog import SCENARIOS
+from healer.lab.drill.folder import write as write_report
 from healer.lab.drill.report import Report
 from healer.lab.drill.run import drill as run_drill
 from healer.lab.drill.scenario import Scenario
@@ -149,9 +150,14 @@ def inject(home: Home, *, fault: str) -> None:
 
 @lab.command()
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--report",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write what came of it into this folder: plots, Markdown, HTML, and an index.",
+)
 @output_option
 @planned
-def drill(plan: Plan, *, names: Sequence[str], output: str) -> None:
+def drill(plan: Plan, *, names: Sequence[str], report: Path | None, output: str) -> None:
     """Break a service, watch what healer does, and say how long it took; NAME may be `all`.
 
     In the running lab, or in one of its own. Exit code 0 only if every drill ended as it must:
@@ -162,12 +168,14 @@ def drill(plan: Plan, *, names: Sequence[str], output: str) -> None:
     scenarios = [_scenario(name) for name in chosen]
     plan = replace(plan, services=tuple({scenario.service for scenario in scenarios}))
     reports = _run(_drill(plan, scenarios, own=plan.dry_run))
+    if report is not None:
+        say(f"The report begins at {write_report(report, reports)}.")
     emit(
         output,
         [report.as_json() for report in reports],
         lambda: _told(reports),
     )
-    sys.exit(0 if all(report.passed for report in reports) else 1)
+    sys.exit(0 if all(one.passed for one in reports) else 1)
 
 
 @lab.command()

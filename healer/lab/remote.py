@@ -5,9 +5,11 @@ Faults and drills use nothing else, so that they would do the same to a real clu
 
 import contextlib
 import json
+import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import aiohttp
 
@@ -165,6 +167,18 @@ class Remote:
         found = await self._get(url, {"query": promql})
         series = found["data"]["result"]
         return float(series[0]["value"][1]) if series else None
+
+    async def range(
+        self, promql: str, *, start: datetime, end: datetime, step: float = 1.0
+    ) -> list[tuple[float, float]]:
+        """The first series of a query over time: seconds since the epoch, and the value then."""
+        url = f"{self.state.prometheus}/api/v1/query_range"
+        query = {"query": promql, "start": str(start.timestamp()), "end": str(end.timestamp())}
+        found = await self._get(url, {**query, "step": str(step)})
+        series: list[Object] = found["data"]["result"]
+        values: list[tuple[float, str]] = series[0]["values"] if series else []
+        pairs = [(float(at), float(value)) for at, value in values]
+        return [(at, value) for at, value in pairs if math.isfinite(value)]
 
     async def alerts(self) -> list[Object]:
         """What Prometheus holds pending or firing."""

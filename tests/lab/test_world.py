@@ -203,7 +203,7 @@ def test_a_rehearsal_that_wrote_anything_is_found_out() -> None:
         "pods/c is gone",
         "pods/d is new",
         "pods/b was changed (2 to 8)",
-        "cache file one 1 5 is gone or changed",
-        "cache file one 1 6 is new",
+        "file one 1 5 is gone or changed",
+        "file one 1 6 is new",
     ]
     assert moved(before, after) == ["pods/a", "pods/b"]

@@ -24,6 +24,7 @@ DRILLS = (
         what="the certificate of a service has five days left, and a person says no",
         remedy="renew",
         ending=Ending.UNTOUCHED,
+        compared=True,
         answer=Answer.DENY,
     ),
     Scenario(
@@ -32,6 +33,7 @@ DRILLS = (
         what="the same, and the issuer has lost the key that it signs with",
         remedy="report-issuer",
         ending=Ending.UNTOUCHED,
+        compared=True,
     ),
     Scenario(
         name="INC-006.no-source",
@@ -39,6 +41,7 @@ DRILLS = (
         what="the same, but it is manual, and nobody has thought of a new one",
         remedy="report-no-source",
         ending=Ending.UNTOUCHED,
+        compared=True,
     ),
     Scenario(
         name="INC-006.stale",
@@ -46,6 +49,7 @@ DRILLS = (
         what="the certificate was renewed, and the prober died before it saw the new one",
         remedy="metric-is-stale",
         ending=Ending.UNTOUCHED,
+        compared=True,
     ),
     Scenario(
         name="INC-006.passing",

@@ -27,6 +27,7 @@ DRILLS = (
         what="the cache volume fills up with files that are in use, and its class cannot grow",
         remedy="report-young-files",
         ending=Ending.UNTOUCHED,
+        compared=True,
     ),
     Scenario(
         name="INC-007",
@@ -46,5 +47,6 @@ DRILLS = (
         what="the volume fills up with data and with checkpoints of a training that goes on",
         remedy="report-what-fills-it",
         ending=Ending.UNTOUCHED,
+        compared=True,
     ),
 )

@@ -24,10 +24,12 @@ class Report:
     dry_run: bool
     factor: float
     """How many times as fast time ran."""
+    series: Sequence[tuple[float, float]] = field(default_factory=tuple[tuple[float, float], ...])
+    """The telling metric: seconds since the fault, and its value then."""
     incidents: int = 1
     """How many incidents of the service were opened meanwhile."""
     changes: Sequence[str] = field(default_factory=tuple[str, ...])
-    """After a dry run: what is different, and should not be."""
+    """Where it was compared, as after a dry run: what is different, and should not be."""
     moved: Sequence[str] = field(default_factory=tuple[str, ...])
     """Then also: objects of another resourceVersion, for whatever reason."""
 
@@ -84,6 +86,7 @@ class Report:
     def _not_untouched(self) -> Iterator[str]:
         if self.touched:
             yield f"it was touched by {', '.join(self.touched)}"
+        yield from self.changes
         if not any(_reason(entry) for entry in self.entries):
             yield "no reason was given for leaving it alone"
 
@@ -143,6 +146,7 @@ class Report:
             "steps": self.steps,
             "changes": list(self.changes),
             "moved": list(self.moved),
+            "series": list(self.series),
             "timeline": list(self.entries),
             "slack": self.slack,
             "pagerduty": self.pagerduty,
@@ -153,10 +157,12 @@ class Report:
 
     def _since(self, wanted: Wanted) -> float | None:
         found = self._first(wanted)
-        if found is None:
-            return None
-        at = datetime.fromisoformat(str(found["at"]))
-        return round((at - self.struck_at) / timedelta(seconds=1), 1)
+        return None if found is None else round(self.since(found), 1)
+
+    def since(self, entry: Object) -> float:
+        """Seconds from the fault to an entry."""
+        at = datetime.fromisoformat(str(entry["at"]))
+        return (at - self.struck_at) / timedelta(seconds=1)
 
 
 def _is_healed(entry: Object) -> bool:

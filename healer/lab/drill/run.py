@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from healer.errors import PermanentError
 from healer.lab.drill.observer import Observer
@@ -20,6 +20,8 @@ HEALTHY_WITHIN = 60.0
 HEALED_WITHIN = 240.0
 OVER_WITHIN = 120.0
 TOLD_WITHIN = 30.0
+BEFORE = timedelta(seconds=5)
+"""How much is plotted of the time before the fault."""
 
 
 async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
@@ -44,7 +46,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     operator = Operator(remote, observer, answer=scenario.answer, say=say)
     observer.beside = operator.look
     async with scenario.cause.strike(remote, say=say):
-        if remote.state.dry_run and before is None:
+        if (remote.state.dry_run or scenario.compared) and before is None:
             before = await take(remote, site)
         await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
         after = await take(remote, site) if before else None
@@ -58,10 +60,23 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         pagerduty=str((await remote.pagerduty())["text"]),
         dry_run=remote.state.dry_run,
         factor=remote.state.factor,
+        series=await _series(scenario, remote, struck_at),
         incidents=len(await observer.opened()),
         changes=differences(before, after) if before and after else (),
         moved=moved(before, after) if before and after else (),
     )
+
+
+async def _series(
+    scenario: Scenario, remote: Remote, struck_at: datetime
+) -> Sequence[tuple[float, float]]:
+    """The telling metric from shortly before the fault until now."""
+    if scenario.telling is None:
+        return ()
+    found = await remote.range(
+        scenario.telling.query, start=struck_at - BEFORE, end=datetime.now(UTC)
+    )
+    return [(at - struck_at.timestamp(), value) for at, value in found]
 
 
 def _files_stay(scenario: Scenario, remote: Remote) -> bool:

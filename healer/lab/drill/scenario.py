@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from healer.lab.drill.operator import Answer
+from healer.lab.drill.telling import TELLING, Metric
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.fault.contract import Fault
 
@@ -35,6 +36,8 @@ class Scenario:
     """How soon the runbook expects it healed, in its words."""
     within: timedelta | None = None
     """The same as a bound, where the runbook gives one."""
+    compared: bool = False
+    """Are all objects and files looked at before and after, so that untouched is proven?"""
     answer: Answer = Answer.NONE
     """What the person who drills says when healer asks for approval."""
     incidents: int = 1
@@ -44,6 +47,11 @@ class Scenario:
     def playbook(self) -> str:
         """The playbook that must answer."""
         return self.name.partition(".")[0]
+
+    @property
+    def telling(self) -> Metric | None:
+        """The metric that tells of it."""
+        return TELLING.get(self.playbook)
 
     @property
     def cause(self) -> Fault:

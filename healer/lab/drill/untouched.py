@@ -1,4 +1,4 @@
-"""Whether a dry run really changed nothing: objects by resourceVersion, and the cache's files."""
+"""Whether really nothing was changed: objects by resourceVersion, and the files of the volume."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,11 @@ WATCHED = (
     "configmaps",
     "persistentvolumeclaims",
     "pods",
+    "certificates",
+    "secrets",
 )
-FILES = "find /mnt/ssd/cache -type f -printf '%P %s %T@\\n' | sort"
+FOLDERS = "cache models backups hub logs checkpoints data"
+FILES = f"cd /mnt/ssd && find {FOLDERS} -type f -printf '%p %s %T@\\n' 2>/dev/null | sort"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +53,8 @@ def differences(before: Snapshot, after: Snapshot) -> list[str]:
         if _version(old) != _version(new) and _written(old) != _written(new):
             found.append(f"{name} was changed ({_version(old)} to {_version(new)})")
     gone, fresh = before.files - after.files, after.files - before.files
-    found += [f"cache file {line} is gone or changed" for line in sorted(gone)]
-    found += [f"cache file {line} is new" for line in sorted(fresh)]
+    found += [f"file {line} is gone or changed" for line in sorted(gone)]
+    found += [f"file {line} is new" for line in sorted(fresh)]
     return found
 
 

@@ -131,7 +131,8 @@ def test_a_flood_is_answered_with_two_more_replicas_for_real(home: Path) -> None
 
 
 def test_a_filling_disk_is_given_room_and_no_more_than_that(home: Path) -> None:
-    report = drill(home, "INC-007")
+    folder = home / "report"
+    report = drill(home, "INC-007", "--report", str(folder))
     assert_in_order(report, *healing("purge", "rotate", "thin"))
     purged, rotated, thinned = (
         event["outcome"]["evidence"] for event in events(report, "StepFinished")
@@ -141,6 +142,13 @@ def test_a_filling_disk_is_given_room_and_no_more_than_that(home: Path) -> None:
     assert thinned["gone"] == ["checkpoint-100"]
     assert thinned["left"] == 2  # of six, three may go: one was enough
     assert purged["used_share"] > rotated["used_share"] > 0.8 > thinned["used_share"]
+    values = [value for _, value in report["series"]]
+    assert max(values) > 0.85
+    assert values[-1] < 0.8
+    picture = (folder / "INC-007.svg").read_text()
+    for label in (">fault<", ">alert<", ">purge<", ">thin<", ">verified healed<"):
+        assert label in picture
+    assert 'href="INC-007.html"' in (folder / "index.html").read_text()
 
 
 def test_an_overload_beyond_the_autoscalers_maximum_is_left_alone_and_told(home: Path) -> None:

@@ -1,6 +1,7 @@
 """A report passes only for what its drill demands; every other ending has its sentence."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -93,3 +94,12 @@ def test_the_refusal_of_a_guard_is_a_reason_for_leaving_it_alone() -> None:
     asked = {"type": "Judged", "decision": "ask", "verdicts": [verdict]}
 
     assert report(ALERTS, CHOSEN, asked, TOLD, ending=Ending.UNTOUCHED).faults == []
+
+
+def test_what_was_left_alone_must_be_as_it_was() -> None:
+    left = report(ALERTS, CHOSEN, ESCALATED, TOLD, ending=Ending.UNTOUCHED)
+
+    changed = replace(left, changes=["file cache/a is gone or changed"])
+
+    assert left.faults == []
+    assert changed.faults == ["file cache/a is gone or changed"]
