@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 
 from healer.lab.contract import Object
@@ -59,7 +59,10 @@ def _marks(report: Report) -> list[Mark]:
                 found.append(Mark(at=at, label=f"closed, {event['ending']}"))
             case _:
                 pass
-    return found
+    if report.mended_at is not None:
+        at = (report.mended_at - report.struck_at) / timedelta(seconds=1)
+        found.append(Mark(at=at, label="rest of the fault taken away"))
+    return sorted(found, key=lambda mark: mark.at)
 
 
 # --------------------------------------------------------------------------------------- one drill
@@ -115,7 +118,7 @@ def _times(report: Report) -> list[tuple[str, ...]]:
     words = {"detect": "detect", "act": "act", "heal": "heal"}
     rows = [(words[name], _seconds(took), "") for name, took in report.times.items()]
     react = ("alert to first step", _seconds(report.react), "")
-    return [*rows[:-1], react, (*rows[-1][:2], report.scenario.expected or "nothing")]
+    return [*rows[:-1], react, (*rows[-1][:2], report.scenario.expected or "-")]
 
 
 def _timeline(report: Report) -> list[tuple[str, ...]]:

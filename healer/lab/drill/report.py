@@ -26,6 +26,8 @@ class Report:
     """How many times as fast time ran."""
     series: Sequence[tuple[float, float]] = field(default_factory=tuple[tuple[float, float], ...])
     """The telling metric: seconds since the fault, and its value then."""
+    mended_at: datetime | None = None
+    """When the drill itself took away what was left of the fault."""
     incidents: int = 1
     """How many incidents of the service were opened meanwhile."""
     changes: Sequence[str] = field(default_factory=tuple[str, ...])

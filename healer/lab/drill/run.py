@@ -38,6 +38,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     if remote.state.dry_run:
         await _settled(scenario, remote)
     say(f"{scenario.service} is healthy. Now {scenario.what}.")
+    said = str((await remote.slack())["text"]), str((await remote.pagerduty())["text"])
     struck_at = datetime.now(UTC)
     before = await take(remote, site) if _files_stay(scenario, remote) else None
     observer = Observer(
@@ -50,21 +51,29 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
             before = await take(remote, site)
         await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
         after = await take(remote, site) if before else None
+        mended_at = datetime.now(UTC)
     await _wait(observer, lambda: _over(observer, scenario), OVER_WITHIN)
     await _wait(observer, observer.told, TOLD_WITHIN)
     return Report(
         scenario=scenario,
         struck_at=struck_at,
         entries=observer.entries,
-        slack=str((await remote.slack())["text"]),
-        pagerduty=str((await remote.pagerduty())["text"]),
+        slack=_news(said[0], str((await remote.slack())["text"])),
+        pagerduty=_news(said[1], str((await remote.pagerduty())["text"])),
         dry_run=remote.state.dry_run,
         factor=remote.state.factor,
+        mended_at=mended_at if scenario.cause.lasts else None,
         series=await _series(scenario, remote, struck_at),
         incidents=len(await observer.opened()),
         changes=differences(before, after) if before and after else (),
         moved=moved(before, after) if before and after else (),
     )
+
+
+def _news(before: str, after: str) -> str:
+    """What people were told since: the paragraphs that are new or have grown."""
+    known = set(before.split("\n\n"))
+    return "\n\n".join(part for part in after.split("\n\n") if part not in known).strip("\n")
 
 
 async def _series(

@@ -1,6 +1,7 @@
 """A drill on paper: what is in the report stands there, and what was said elsewhere stays text."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,13 @@ def test_the_plot_marks_the_fault_the_alert_the_steps_and_the_end() -> None:
     picture = plot(report())
     for label in (">fault<", ">alert<", ">evict<", ">verified healed<", "free space on the volume"):
         assert label in picture
+
+
+def test_what_the_drill_itself_took_away_is_not_taken_for_a_cure() -> None:
+    mended = replace(report(), mended_at=STRUCK + timedelta(seconds=8))
+
+    assert "rest of the fault taken away" in plot(mended)
+    assert "rest of the fault taken away" not in plot(report())
 
 
 def test_the_text_for_a_ticket_has_the_times_beside_what_the_runbook_expects() -> None:
