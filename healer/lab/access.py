@@ -29,7 +29,7 @@ _RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("autoscaling", ("horizontalpodautoscalers",), ("get", "list", "patch")),
     ("cert-manager.io", ("certificates", "issuers", "clusterissuers"), ("get", "list")),
     ("cert-manager.io", ("certificates/status",), ("patch",)),
-    ("", ("secrets",), ("get", "create", "patch")),
+    ("", ("secrets",), ("get", "patch")),
     ("policy", ("poddisruptionbudgets",), ("get", "list")),
     ("storage.k8s.io", ("storageclasses",), ("get",)),
 )

@@ -3,14 +3,13 @@
 Certificate and key go from Secret to Secret; neither is a parameter, and neither is written down.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from healer.action.contract import StepContext, Undo
 from healer.action.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.permission import allow
-from healer.client.kubernetes.secret import Secret
 from healer.errors import PermanentError
 from healer.kit.certificate import Certificate
 from healer.kit.clock import Clock
@@ -18,12 +17,12 @@ from healer.kit.duration import Duration
 from healer.model.effect import Effect, Permission
 from healer.model.outcome import Evidence, Outcome, Result
 
-_LONGEST = 253
-_SUFFIX = "-before-healer"
-
 
 class ReplaceParams(Params):
-    """`source` must be valid for `at_least` more. `prepare` writes the fingerprints of both."""
+    """`source` must be valid for `at_least` more. `prepare` writes the fingerprints of both.
+
+    `restoring`: the source is what was kept in the Secret itself.
+    """
 
     secret: ObjectName
     source: ObjectName
@@ -33,14 +32,9 @@ class ReplaceParams(Params):
     previous: str | None = None
     restoring: bool = False
 
-    @property
-    def backup(self) -> str:
-        """Where what was in use is kept."""
-        return f"{self.secret[: _LONGEST - len(_SUFFIX)]}{_SUFFIX}"
-
 
 class Replace:
-    """What was there is kept in a Secret beside it, and comes back on undo."""
+    """What was there is kept in the same Secret, under names of its own, and comes back on undo."""
 
     name = "kubernetes.tls-secret"
     effect = Effect.DISRUPTIVE
@@ -51,12 +45,11 @@ class Replace:
         self._clock = clock
 
     def permissions(self, params: ReplaceParams, *, namespace: str) -> Sequence[Permission]:
-        """Those three Secrets by name; only a creation cannot be bound to one."""
-        where, own = params.namespace or namespace, (params.secret, params.backup)
+        """Those two Secrets by name, and no other."""
+        where = params.namespace or namespace
         return (
-            *allow(where, "secrets", "get", names=(*own, params.source)),
-            *allow(where, "secrets", "patch", names=own),
-            *allow(where, "secrets", "create"),
+            *allow(where, "secrets", "get", names=(params.secret, params.source)),
+            *allow(where, "secrets", "patch", names=(params.secret,)),
         )
 
     async def prepare(self, params: ReplaceParams, ctx: StepContext) -> ReplaceParams:
@@ -72,17 +65,23 @@ class Replace:
         return params.model_copy(update={"wanted": new.fingerprint, "previous": old.fingerprint})
 
     async def run(self, params: ReplaceParams, ctx: StepContext) -> Outcome:
-        """Keep what is there, then replace it. Doing it twice is doing it once."""
+        """One patch, that keeps what is there and replaces it. Doing it twice is doing it once."""
         namespace = params.namespace or ctx.target.namespace
-        source = await self._secrets.get(namespace, params.source)
-        if source.certificate().fingerprint != params.wanted:
+        target = await self._secrets.get(namespace, params.secret)
+        if target.certificate().fingerprint == params.wanted:
+            return _outcome(params, ctx, target.certificate())
+        source = target.kept
+        if not params.restoring:
+            source = await self._secrets.get(namespace, params.source)
+        new = source.certificate()
+        if new.fingerprint != params.wanted:
             message = f"secret {namespace}/{params.source} was changed meanwhile: nothing was done"
             raise PermanentError(message)
-        target = await self._secrets.get(namespace, params.secret)
-        if not (ctx.dry_run or params.restoring):
-            await self._keep(namespace, params, target)
-        await self._secrets.replace(namespace, params.secret, source.pair, dry_run=ctx.dry_run)
-        return _outcome(params, ctx, source.certificate())
+        kept: Mapping[str, str] = {} if params.restoring else target.pair
+        await self._secrets.replace(
+            namespace, params.secret, source.pair, keep=kept, dry_run=ctx.dry_run
+        )
+        return _outcome(params, ctx, new)
 
     async def settle(self, params: ReplaceParams, ctx: StepContext) -> Outcome | None:
         """The fingerprint tells; one that is neither means that somebody else was here."""
@@ -101,22 +100,13 @@ class Replace:
             return None
         back = params.model_copy(
             update={
-                "source": params.backup,
+                "source": params.secret,
                 "wanted": params.previous,
                 "previous": params.wanted,
                 "restoring": True,
             }
         )
         return Undo(action=self.name, params=back)
-
-    async def _keep(self, namespace: str, params: ReplaceParams, target: Secret) -> None:
-        """What is in use, unless that is the new one already."""
-        if target.certificate().fingerprint == params.wanted:
-            return
-        if await self._secrets.find(namespace, params.backup) is None:
-            await self._secrets.create(namespace, params.backup, target.pair)
-        else:
-            await self._secrets.replace(namespace, params.backup, target.pair)
 
 
 def _fault(new: Certificate, old: Certificate, params: ReplaceParams, *, now: datetime) -> str:
@@ -134,13 +124,13 @@ def _outcome(params: ReplaceParams, ctx: StepContext, now: Certificate) -> Outco
         "source": params.source,
         "not_after": now.not_after.isoformat(),
         "fingerprint": now.fingerprint,
-        "kept_in": params.backup,
     }
     until = f"until {now.not_after:%Y-%m-%d}"
     if ctx.dry_run:
         summary = f"would replace the certificate in secret {params.secret} by that of"
         summary += f" {params.source}, {until}"
         return Outcome(result=Result.SKIPPED, summary=summary, evidence=evidence)
-    summary = f"secret {params.secret} holds the certificate of {params.source} now, {until}"
-    summary += "" if params.restoring else f"; the one before is kept in {params.backup}"
+    whose = "it held before" if params.restoring else f"of {params.source}"
+    summary = f"secret {params.secret} holds the certificate {whose} now, {until}"
+    summary += "" if params.restoring else "; the one before is kept beside it"
     return Outcome(result=Result.SUCCEEDED, summary=summary, evidence=evidence)

@@ -13,8 +13,9 @@ from healer.errors import PermanentError, RejectedError
 from healer.kit.certificate import Certificate, parse_pair
 
 CERTIFICATE, KEY, AUTHORITY = "tls.crt", "tls.key", "ca.crt"
+_PARTS = (CERTIFICATE, KEY, AUTHORITY)
+_KEPT = "before-healer."
 _CORE = "api/v1/namespaces"
-_TLS = "kubernetes.io/tls"
 
 
 class Secret(Wire):
@@ -27,8 +28,13 @@ class Secret(Wire):
     @property
     def pair(self) -> Mapping[str, str]:
         """The parts of it that a server needs, as they are stored."""
-        wanted = (CERTIFICATE, KEY, AUTHORITY)
-        return {name: self.data[name] for name in wanted if name in self.data}
+        return {name: self.data[name] for name in _PARTS if name in self.data}
+
+    @property
+    def kept(self) -> "Secret":
+        """The pair that was in use before, as a Secret of its own; empty where none was kept."""
+        kept = {name: self.data[_KEPT + name] for name in _PARTS if _KEPT + name in self.data}
+        return self.model_copy(update={"data": kept})
 
     def certificate(self) -> Certificate:
         """What it holds; a PermanentError where that is no certificate with its own key."""
@@ -68,32 +74,26 @@ class Secrets:
             raise
 
     async def replace(
-        self, namespace: str, name: str, pair: Mapping[str, str], *, dry_run: bool = False
+        self,
+        namespace: str,
+        name: str,
+        pair: Mapping[str, str],
+        *,
+        keep: Mapping[str, str],
+        dry_run: bool = False,
     ) -> Secret:
-        """Put another pair into a Secret; its other keys stay."""
+        """Put another pair into a Secret, and keep one beside it; its other keys stay.
+
+        Kept in the Secret itself, so that no right to create Secrets is needed.
+        """
+        beside = {_KEPT + part: keep.get(part) for part in _PARTS}
         request = Request(
             doing=f"replace the certificate in secret {namespace}/{name}",
             method="PATCH",
             path=_place(namespace, name),
             query=dry(dry_run=dry_run),
-            body={"data": {AUTHORITY: None, **pair}},
+            body={"data": {AUTHORITY: None, **pair, **beside}},
             content_type=MERGE,
-        )
-        return await self._session.get(request, Secret)
-
-    async def create(self, namespace: str, name: str, pair: Mapping[str, str]) -> Secret:
-        """A new Secret that holds a pair."""
-        request = Request(
-            doing=f"create secret {namespace}/{name}",
-            method="POST",
-            path=path(_CORE, namespace, "secrets"),
-            body={
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "namespace": namespace},
-                "type": _TLS,
-                "data": dict(pair),
-            },
         )
         return await self._session.get(request, Secret)
 

@@ -26,7 +26,6 @@ ALERT, HOLD = "CertificateExpiringSoon", timedelta(minutes=5)
 METRIC = "probe_ssl_earliest_cert_expiry"
 USED, NEXT = "largeforge-tls", "largeforge-tls-next"
 AUTHORITY, KEEPER = "largeforge-ca", "largeforge-tls"
-BACKUP = f"{USED}-before-healer"
 PROBER, FRONT = "tls-prober", "app=largeforge-ingress"
 
 
@@ -119,7 +118,6 @@ class _Scene:
         self._mending.append(
             lambda: self._remote.create("certificates", again, namespace=self._site.namespace)
         )
-        self._mending.append(lambda: self._remove(BACKUP))
         self._say("cert-manager does not keep this certificate: it is manual.")
 
     async def lay_ready(self, left: timedelta) -> None:
