@@ -4,6 +4,7 @@ from typing import Any
 
 from healer.app.vocabulary import (
     FREE_ACTIONS,
+    FREE_CHECKS,
     KUBERNETES_ACTIONS,
     KUBERNETES_CHECKS,
     PROMETHEUS_ACTIONS,
@@ -33,7 +34,7 @@ def words(clock: Clock | None = None) -> Words:
         return recipe.kind.name, recipe.make(client, time)
 
     acting = (*KUBERNETES_ACTIONS, *PROMETHEUS_ACTIONS, *FREE_ACTIONS)
-    looking = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS)
+    looking = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS, *FREE_CHECKS)
     return Words(
         actions=dict(map(make, acting)),
         checks=dict(map(make, looking)),
