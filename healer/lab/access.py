@@ -14,25 +14,6 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "healer" / "rbac.yaml"
 """What `healer playbook rbac` prints for the shipped playbooks."""
 
 _PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
-_RIGHTS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("", ("pods", "events", "nodes", "persistentvolumeclaims"), ("get", "list")),
-    ("", ("persistentvolumeclaims",), ("patch",)),
-    ("", ("pods",), ("delete",)),
-    ("", ("pods/log",), ("get",)),
-    ("", ("pods/proxy", "pods/exec"), ("get", "create")),
-    ("", ("pods/eviction",), ("create",)),
-    ("", ("configmaps",), ("get", "list", "patch")),
-    ("", ("services", "endpoints"), ("get", "list")),
-    ("apps", ("deployments",), ("get", "list", "patch")),
-    ("apps", ("deployments/scale",), ("get", "patch")),
-    ("apps", ("replicasets",), ("get", "list")),
-    ("autoscaling", ("horizontalpodautoscalers",), ("get", "list", "patch")),
-    ("cert-manager.io", ("certificates", "issuers", "clusterissuers"), ("get", "list")),
-    ("cert-manager.io", ("certificates/status",), ("patch",)),
-    ("", ("secrets",), ("get", "patch")),
-    ("policy", ("poddisruptionbudgets",), ("get", "list")),
-    ("storage.k8s.io", ("storageclasses",), ("get",)),
-)
 
 
 def grants(namespace: str, *, shipped: Path = SHIPPED) -> tuple[tuple[str, Object], ...]:
