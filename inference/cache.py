@@ -59,6 +59,8 @@ class PrefixCache:
         self._held = 0
         self._squeezed = False
         self._recent: deque[bool] = deque(maxlen=1000)
+        self.asked = self.found = 0
+        """Tokens of prompts that were looked for, and of them those that were there."""
 
     @property
     def folder(self) -> Path | None:
@@ -89,6 +91,8 @@ class PrefixCache:
         if len(pages) < len(keys) and self._ssd is not None and self._ssd.usable:
             pages += await self._find_on_ssd(self._ssd, self._codec, keys[len(pages) :])
         self._recent.append(bool(pages))
+        self.asked += len(keys) * self._page_tokens
+        self.found += len(pages) * self._page_tokens
         return pages
 
     def keep(self, prompt: list[int], page_at: Callable[[int], Page], *, digest: str) -> None:

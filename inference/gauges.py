@@ -25,6 +25,7 @@ def register(parts: Parts) -> None:
         metrics.counter(name, "Tokens generated", lambda: engine.progress().tokens)
     metrics.counter("engine_restarts", "Rebuilt decode loops", lambda: engine.progress().restarts)
     metrics.gauge("cache_hit_rate", "Share of recent prompts found", parts.cache.hit_rate)
+    _vllm(parts)
     metrics.gauge("max_num_seqs", "Live limit", lambda: parts.live.max_num_seqs)
     metrics.gauge(
         "degradation_mode",
@@ -35,6 +36,19 @@ def register(parts: Parts) -> None:
     _health(parts)
     if parts.ssd is not None:
         _ssd(parts, parts.ssd)
+
+
+def _vllm(parts: Parts) -> None:
+    """Counters under vLLM's names, in its unit: tokens."""
+    metrics, cache = parts.metrics, parts.cache
+    metrics.counter("vllm:prefix_cache_queries", "Tokens looked for", lambda: cache.asked)
+    metrics.counter("vllm:prefix_cache_hits", "Of them those that were there", lambda: cache.found)
+    prompts = metrics.registry.restricted_registry(["inference_prompt_tokens_sum"])
+    metrics.counter(
+        "vllm:prompt_tokens",
+        "Tokens of admitted prompts",
+        lambda: sum(sample.value for each in prompts.collect() for sample in each.samples),
+    )
 
 
 def _health(parts: Parts) -> None:

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import uuid4
 
-from inference.tracing import Span
+from inference.spans import Span
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")

@@ -15,8 +15,8 @@ from inference.models import Models
 from inference.repair import Repair
 from inference.serving import Serving
 from inference.settings import Settings
+from inference.spans import Tracer
 from inference.ssd import Ssd
-from inference.tracing import Tracer
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from prometheus_client import disable_created_metrics
 
 from inference.server import Server
 from inference.settings import Settings
-from inference.tracing import tracer_of
+from inference.spans import tracer_of
 
 log = logging.getLogger("inference.process")
 

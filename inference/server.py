@@ -28,8 +28,8 @@ from inference.models import Models
 from inference.parts import PARTS, Parts
 from inference.repair import Repair
 from inference.settings import Settings
+from inference.spans import NoTracer, Tracer
 from inference.ssd import Ssd
-from inference.tracing import NoTracer, Tracer
 
 log = logging.getLogger("inference.server")
 

@@ -58,6 +58,8 @@ def _suits(model: Any) -> bool:
         and not getattr(config, "sliding_window", None)
         and rope.get("rope_type", "default") in _STEADY_ROPE
         and model.device.type == "cpu"
+        # A recording would take what is kept on disk into memory.
+        and getattr(model, "hf_device_map", None) is None
     )
 
 

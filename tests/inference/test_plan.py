@@ -8,10 +8,16 @@ import torch
 
 from inference import model as loading
 from inference.plan import Plan, TooLargeError, plan, room_here
+from inference.sequence import Event, Sampling, Sequence
+from tests.inference.test_slot import begun
 
 pytestmark = pytest.mark.real
 
 MB = 1_000_000
+
+
+def _ignore(event: Event) -> None:
+    del event
 
 
 def test_what_fits_goes_whole_to_the_fastest_device(model_dir: Path) -> None:
@@ -60,3 +66,29 @@ def test_the_room_here_is_more_than_nothing_and_no_more_than_there_is() -> None:
     room = room_here(0.9)
     total = int(Path("/proc/meminfo").read_text().split()[1]) * 1024
     assert 0 < room["cpu"] <= total
+
+
+def test_a_model_partly_on_disk_decodes_the_same_tokens(model_dir: Path, tmp_path: Path) -> None:
+    loaded = loading.load(
+        plan(model_dir, {"cpu": 5 * MB}, offload=tmp_path),
+        digest="tiny",
+        threads=1,
+        chunk=24,
+        page_tokens=8,
+        keep=lambda _, pages: None,
+    )
+    whole = loading.weights(model_dir)
+    prompt = [5, 6, 7, 8, 9]
+    sequence = Sequence(
+        id="x", prompt=prompt, max_tokens=8, sampling=Sampling(temperature=0), sink=_ignore
+    )
+    tokens = [begun(loaded.decoder, sequence)]
+    for _ in range(7):
+        ((_, token),) = loaded.decoder.step()
+        assert isinstance(token, int)
+        tokens.append(token)
+    ids = torch.tensor([prompt])
+    answer = whole.generate(
+        ids, attention_mask=torch.ones_like(ids), max_new_tokens=8, do_sample=False
+    )
+    assert tokens == answer[0, len(prompt) :].tolist()

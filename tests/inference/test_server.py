@@ -284,6 +284,10 @@ async def test_prompts_are_kept_on_the_ssd_and_found_by_the_next_server(
     _, cached = await second.complete(**body)
     assert cached["choices"] == fresh["choices"]
     assert (await first.metrics())["cache_hit_rate"] == 0
+    seen = await second.metrics()
+    assert seen["vllm:prompt_tokens_total"] == fresh["usage"]["prompt_tokens"]
+    assert seen["vllm:generation_tokens_total"] == 8
+    assert seen["vllm:prefix_cache_hits_total"] == seen["vllm:prefix_cache_queries_total"] > 0
     assert (await second.metrics())["cache_hit_rate"] == 1
 
 

@@ -14,7 +14,7 @@ from inference.identity import CURRENT, Identity, identity_of
 from inference.logs import JsonFormatter
 from inference.server import Server
 from inference.settings import Settings, SettingsError, load
-from inference.tracing import NoTracer, OpenTelemetry, tracer_of
+from inference.spans import NoTracer, OpenTelemetry, tracer_of
 from tests.inference.running import Start
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

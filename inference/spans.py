@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-log = logging.getLogger("inference.tracing")
+log = logging.getLogger("inference.spans")
 
 Value = str | int | float | bool
 
