@@ -4,6 +4,7 @@ import click
 
 from healer.cli.check import check
 from healer.cli.control import pause, resume, status
+from healer.cli.doctor import doctor
 from healer.cli.incident import incident
 from healer.cli.lab import lab
 from healer.cli.playbook import playbook
@@ -21,6 +22,7 @@ def main() -> None:
 playbook.add_command(rbac)
 playbook.add_command(test)
 main.add_command(check)
+main.add_command(doctor)
 main.add_command(incident)
 main.add_command(lab)
 main.add_command(pause)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
+from healer.client.kubernetes.access import Access
 from healer.client.kubernetes.certificate import Certificates
 from healer.client.kubernetes.pod import Pods
 from healer.client.kubernetes.secret import Secrets
@@ -16,6 +17,7 @@ class Kubernetes:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.access = Access(session)
         self.certificates = Certificates(session)
         self.pods = Pods(session)
         self.secrets = Secrets(session)
