@@ -13,6 +13,7 @@ from healer.check.prometheus import Query, QueryParams, Range, RangeParams
 from healer.client.prometheus import Prometheus
 from healer.errors import PermanentError, TemporaryError, UnavailableError
 from healer.model.service import Target
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import HastyClock, service
 from tests.fakes.stub import Stub, says, stub_server
 
@@ -57,6 +58,7 @@ async def test_one_series_is_its_value(prometheus: Prometheus, stub: Stub) -> No
 
     finding = await Query(prometheus).look(wish(), CTX)
 
+    hold_to_its_word(Query(prometheus), finding)
     assert finding.check == "queue"
     assert finding.holds
     assert finding.summary == "is 42"
@@ -153,6 +155,7 @@ async def test_a_trend_is_the_line_that_fits_best(
     stub.on("GET", RANGE, says(matrix([(60 * n, one) for n, one in enumerate(values)])))
 
     finding = await Range(prometheus, clock=HastyClock()).look(RISE, CTX)
+    hold_to_its_word(Range(prometheus, clock=HastyClock()), finding)
 
     assert finding.holds is rising
     assert finding.evidence["rising"] is rising

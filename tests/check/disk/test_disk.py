@@ -11,6 +11,7 @@ from healer.check.contract import CheckContext
 from healer.check.disk.reclaimable import Reclaimable, ReclaimableParams
 from healer.check.disk.usage import Usage, UsageParams
 from healer.errors import PermanentError
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import NAMESPACE, Lab, running_lab, service
 from tests.fakes.sweeping import orders, says, share, told
 
@@ -42,6 +43,7 @@ async def test_usage_names_the_largest_and_needs_no_other_rights(
     says(lab, {"used_bytes": 900, "total_bytes": 1000, "used_share": 0.9, "folders": folders})
 
     found = await check.look(params, ctx)
+    hold_to_its_word(check, found)
 
     assert found.summary == "90% of /mnt/ssd is used: hub 2Ki, logs 512"
     assert found.evidence == {
@@ -60,6 +62,7 @@ async def test_what_may_go_is_counted_as_a_share_of_the_volume(lab: Lab, ctx: Ch
     says(lab, told(items=items))
 
     found = await check.look(asked(), ctx)
+    hold_to_its_word(check, found)
 
     assert found.holds
     assert found.evidence == {

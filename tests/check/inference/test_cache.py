@@ -8,6 +8,7 @@ import pytest
 from healer.check.inference.cache import Cache, CacheParams
 from healer.errors import PermanentError, RejectedError, TemporaryError
 from tests.check.inference.conftest import Ward
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import NAMESPACE
 from tests.fakes.stub import says
 
@@ -25,6 +26,7 @@ async def test_pods_that_share_a_claim_have_one_cache_and_its_own_rights_are_eno
     ward.lab.grant(check.permissions(PARAMS, namespace=NAMESPACE))
 
     found = await check.look(PARAMS, ward.ctx)
+    hold_to_its_word(check, found)
 
     assert found.holds
     assert found.evidence == {

@@ -6,6 +6,7 @@ from healer.check.inference.breaker import Breaker, BreakerParams
 from healer.check.inference.health import Components, ComponentsParams, Health, HealthParams
 from healer.errors import PermanentError, TemporaryError
 from tests.check.inference.conftest import Ward
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import NAMESPACE
 from tests.fakes.stub import Handler, says
 
@@ -20,6 +21,7 @@ async def test_servers_that_say_so_are_healthy(ward: Ward) -> None:
     ward.stub.on("GET", "/health", well())
 
     found = await check.look(HealthParams(), ward.ctx)
+    hold_to_its_word(check, found)
 
     assert found.holds
     assert {
@@ -70,6 +72,7 @@ async def test_each_component_has_the_worst_status_of_any_server(ward: Ward) -> 
     )
 
     found = await check.look(params, ward.ctx)
+    hold_to_its_word(check, found)
 
     told = {"worst": "critical", "worst_value": 3, "engine": "degraded", "ssd": "critical"}
     assert told.items() <= found.evidence.items()
@@ -111,6 +114,7 @@ async def test_the_breaker_that_is_open_longest_is_told(ward: Ward) -> None:
     )
 
     found = await check.look(params, ward.ctx)
+    hold_to_its_word(check, found)
 
     told = {"state": "open", "value": 1, "open_seconds": 950.0, "open": 2, "name": "ssd"}
     assert not found.holds

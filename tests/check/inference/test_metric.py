@@ -5,6 +5,7 @@ import pytest
 from healer.check.inference.metric import Metrics, MetricsParams, Reduce
 from healer.errors import TemporaryError
 from tests.check.inference.conftest import Ward
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import NAMESPACE
 from tests.fakes.stub import Handler, says
 
@@ -26,6 +27,7 @@ async def test_several_numbers_become_one_as_asked(ward: Ward, reduce: str, valu
     ward.stub.on("GET", "/metrics", page(10), page(20), page(30))
 
     found = await check.look(params, ward.ctx)
+    hold_to_its_word(check, found)
 
     assert {"value": value, "series": 3}.items() <= found.evidence.items()
 

@@ -5,6 +5,7 @@ import pytest
 from healer.check.inference.model import Model, ModelParams
 from healer.errors import TemporaryError
 from tests.check.inference.conftest import Ward
+from tests.fakes.declared import hold_to_its_word
 from tests.fakes.lab import NAMESPACE
 from tests.fakes.stub import says
 
@@ -37,6 +38,7 @@ async def test_one_server_of_a_volume_is_asked_with_no_more_than_its_own_rights(
     shared.lab.grant(check.permissions(PARAMS, namespace=NAMESPACE))
 
     found = await check.look(PARAMS, shared.ctx)
+    hold_to_its_word(check, found)
 
     assert found.holds
     assert found.evidence == {
