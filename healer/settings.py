@@ -242,6 +242,7 @@ class ServicePart(BaseModel):
     thresholds: dict[Word, Number] = Field(default_factory=dict[str, float])
     values: dict[Word, str] = Field(default_factory=dict[str, str])
     severities: dict[Text, SeverityPart] = Field(default_factory=dict[str, SeverityPart])
+    privileged: list[Text] = Field(default_factory=list[str])
     slack_channel: str = ""
     pagerduty_key_file: SecretFile | None = None
 
@@ -263,6 +264,7 @@ class ServicePart(BaseModel):
                 )
                 for label, part in self.severities.items()
             },
+            privileged=frozenset(self.privileged),
             slack_channel=self.slack_channel,
             pagerduty_key=key.reveal() if key else "",
         )

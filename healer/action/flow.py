@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from healer.action.contract import StepContext, Undo
 from healer.action.param import Params
 from healer.client.prometheus import Prometheus
-from healer.errors import StepTimeoutError, TemporaryError
+from healer.errors import TemporaryError
 from healer.kit.clock import Clock
 from healer.kit.duration import Duration, format_duration
 from healer.model.effect import Effect, Permission
@@ -94,12 +94,12 @@ class WaitUntil:
         return params
 
     async def run(self, params: WaitUntilParams, ctx: StepContext) -> Outcome:
-        """Ask until it holds or the step's time is up."""
+        """Ask until it holds or the step's time is up; in vain, the next round looks anew."""
         if ctx.dry_run:
             summary = f"would wait until {_wish(params)}"
             return Outcome(result=Result.SKIPPED, summary=summary)
         seen = "nothing was seen"
-        while self._clock.now() < ctx.deadline:
+        while True:
             try:
                 values = await self._values(params)
             except TemporaryError as error:
@@ -108,9 +108,10 @@ class WaitUntil:
                 seen = f"saw {values}" if values else "Prometheus knows no such series"
                 if values and all(_fits(params, value) for value in values):
                     return Outcome(result=Result.SUCCEEDED, summary=f"{_wish(params)}: {seen}")
+            if self._clock.now() + params.every >= ctx.deadline:  # to say what was seen last
+                summary = f"{_wish(params)} did not come true in time: {seen}"
+                return Outcome(result=Result.TIMED_OUT, summary=summary)
             await self._clock.sleep(params.every)
-        message = f"{_wish(params)} did not come true in time: {seen}"
-        raise StepTimeoutError(message)
 
     async def settle(self, params: WaitUntilParams, ctx: StepContext) -> Outcome | None:
         """Whether it came true is simply asked again."""

@@ -10,6 +10,7 @@ from healer.guard.firing import SilenceGuard, StillFiringGuard
 from healer.guard.maintenance import MaintenanceGuard
 from healer.guard.paused import PausedGuard
 from healer.guard.post import Surroundings, Watch
+from healer.guard.privileged import PrivilegedGuard
 from healer.guard.window import WindowGuard
 from healer.model.playbook import GuardSpec
 
@@ -22,9 +23,10 @@ def post(around: Surroundings, *, budget: BudgetParams | None = None) -> Watch:
         CooldownGuard(),
         MaintenanceGuard(around.maintenance),
         PausedGuard(around.pauses),
+        PrivilegedGuard(),
         WindowGuard(),
     ]
-    house = [GuardSpec(guard="paused"), GuardSpec(guard="maintenance")]
+    house = [GuardSpec(guard=name) for name in ("paused", "maintenance", "privileged")]
     if around.alerts is not None:
         guards += [SilenceGuard(around.alerts), StillFiringGuard(around.alerts)]
         house += [GuardSpec(guard="silence"), GuardSpec(guard="still-firing")]

@@ -19,6 +19,7 @@ from healer.action.kubernetes.autoscale import Autoscale
 from healer.action.kubernetes.config import ConfigMapPatch
 from healer.action.kubernetes.exec import Exec
 from healer.action.kubernetes.expand import PvcExpand
+from healer.action.kubernetes.remount import Remount
 from healer.action.kubernetes.removal import DeletePod, Evict
 from healer.action.kubernetes.restart import RolloutRestart
 from healer.action.kubernetes.rollback import RolloutUndo
@@ -33,6 +34,7 @@ from healer.check.disk.reclaimable import Reclaimable
 from healer.check.disk.usage import Usage
 from healer.check.inference.breaker import Breaker
 from healer.check.inference.cache import Cache
+from healer.check.inference.expert import Experts
 from healer.check.inference.health import Components, Health
 from healer.check.inference.metric import Metrics
 from healer.check.inference.model import Model
@@ -42,6 +44,7 @@ from healer.check.kubernetes.describe import Describe
 from healer.check.kubernetes.event import Events
 from healer.check.kubernetes.exec import Exec as ExecCheck
 from healer.check.kubernetes.log import LogLines
+from healer.check.kubernetes.mount import MountState
 from healer.check.kubernetes.pod import PodState
 from healer.check.kubernetes.workload import WorkloadState
 from healer.check.prometheus import Query, Range
@@ -51,6 +54,7 @@ from healer.guard.cooldown import CooldownGuard
 from healer.guard.firing import SilenceGuard, StillFiringGuard
 from healer.guard.maintenance import MaintenanceGuard
 from healer.guard.paused import PausedGuard
+from healer.guard.privileged import PrivilegedGuard
 from healer.guard.window import WindowGuard
 from healer.kit.clock import Clock
 from healer.playbook.vocabulary import Vocabulary
@@ -80,6 +84,7 @@ KUBERNETES_ACTIONS = (
     Recipe(ModelRestore, lambda kubernetes, clock: ModelRestore(kubernetes, clock=clock)),
     Recipe(Renew, lambda kubernetes, clock: Renew(kubernetes, clock=clock)),
     Recipe(Replace, lambda kubernetes, clock: Replace(kubernetes, clock=clock)),
+    Recipe(Remount, lambda kubernetes, _: Remount(kubernetes)),
     Recipe(RolloutRestart, lambda kubernetes, clock: RolloutRestart(kubernetes, clock=clock)),
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
@@ -98,11 +103,13 @@ KUBERNETES_CHECKS = (
     Recipe(Describe, lambda kubernetes, _: Describe(kubernetes)),
     Recipe(Events, lambda kubernetes, clock: Events(kubernetes, clock=clock)),
     Recipe(ExecCheck, lambda kubernetes, _: ExecCheck(kubernetes)),
+    Recipe(Experts, lambda kubernetes, _: Experts(kubernetes)),
     Recipe(Health, lambda kubernetes, _: Health(kubernetes)),
     Recipe(Keeper, lambda kubernetes, _: Keeper(kubernetes)),
     Recipe(LogLines, lambda kubernetes, _: LogLines(kubernetes)),
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(Model, lambda kubernetes, _: Model(kubernetes)),
+    Recipe(MountState, lambda kubernetes, _: MountState(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
     Recipe(Reclaimable, lambda kubernetes, _: Reclaimable(kubernetes)),
@@ -121,6 +128,7 @@ GUARDS: tuple[type[Any], ...] = (
     CooldownGuard,
     MaintenanceGuard,
     PausedGuard,
+    PrivilegedGuard,
     SilenceGuard,
     StillFiringGuard,
     WindowGuard,

@@ -4,17 +4,19 @@ The API server keeps the Authorization header for itself, so the admin key trave
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
 
 import orjson
 
+from healer.client.circuit import Circuit, circuits_of
 from healer.client.http import refusal
 from healer.client.kubernetes.container import Pod
 from healer.client.kubernetes.pod import Pods, ProxyCall
 from healer.client.kubernetes.session import Answer
-from healer.errors import TemporaryError, UnavailableError
+from healer.errors import RejectedError, TemporaryError, UnavailableError
 from healer.model.service import Endpoint
 
 _ADMIN_KEY = "X-Admin-Key"
@@ -114,6 +116,19 @@ class Inference:
         """The circuit breakers by name."""
         answer = await self._call("GET", "/admin/circuit-breaker/status", admin=True)
         return _json(answer, doing="/admin/circuit-breaker/status")
+
+    async def experts(self) -> Mapping[str, Any]:
+        """Of a router: its experts and its classifier."""
+        answer = await self._call("GET", "/experts")
+        return _json(answer, doing="/experts")
+
+    async def circuits(self) -> tuple[Circuit, ...]:
+        """The circuit breakers, each with the health of what it protects, as far as it is told."""
+        breakers = await self.breakers()
+        components: Mapping[str, Any] = {}
+        with suppress(RejectedError, UnavailableError):
+            components = await self.components()
+        return circuits_of(breakers, components)
 
     async def reset_breaker(self) -> Mapping[str, Any]:
         """Close the circuit breaker; new failures open it again."""

@@ -9,6 +9,7 @@ from healer.engine.catalog import Catalog
 from healer.errors import HealerError
 from healer.guard.contract import Plan
 from healer.kit.clock import Clock
+from healer.model.effect import Effect
 from healer.model.event import Judged
 from healer.model.outcome import Decision, Verdict, strictest
 from healer.model.playbook import GuardSpec, Mode
@@ -43,7 +44,8 @@ def guards_of(plan: Plan, catalog: Catalog) -> Iterable[GuardSpec]:
     for spec in catalog.house_guards:
         yield own.pop(spec.guard, spec)
     yield from own.values()
-    if plan.playbook.mode is Mode.APPROVE and "approval" not in own and not catalog.dry_run:
+    asks = plan.playbook.mode is Mode.APPROVE or plan.effect is Effect.PRIVILEGED
+    if asks and "approval" not in own and not catalog.dry_run:
         yield GuardSpec(guard="approval")
 
 

@@ -171,7 +171,7 @@ class Runner:
         if outcome is not None:
             summary = f"{outcome.summary}; asked of the world, for {why}"
             return outcome if why == STOPPED else replace(outcome, summary=summary)
-        if ctx.dry_run or task.action.effect is not Effect.DISRUPTIVE:
+        if ctx.dry_run or task.action.effect in (Effect.NONE, Effect.REVERSIBLE):
             return Outcome(result=otherwise, summary=why)
         summary = f"{why}; whether it took effect is not known, so it is not tried again"
         return Outcome(result=Result.ABANDONED, summary=summary)

@@ -16,7 +16,7 @@ from healer.engine.verifier import watch
 from healer.errors import PermanentError, TemporaryError
 from healer.guard.contract import Plan
 from healer.kit.duration import format_duration
-from healer.model.effect import strongest
+from healer.model.effect import Effect, strongest
 from healer.model.event import Diagnosed, Escalated, Judged, Moment, RunStarted, Verified
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Result, Verdict
@@ -205,12 +205,16 @@ class Treatment:
         """What the guards say of the run, or of one step."""
         actions = self._tools.catalog.actions
         steps = case.remedy.steps if case.remedy else ()
+        effects = {one.action: actions[one.action].effect for one in steps}
         plan = Plan(
             incident=case.incident,
             key=case.key,
             service=case.service,
             playbook=case.playbook,
-            effect=strongest(actions[one.action].effect for one in steps),
+            effect=strongest(effects.values()),
+            privileged=frozenset(
+                name for name, effect in effects.items() if effect is Effect.PRIVILEGED
+            ),
             step=step,
             others=[one for one in self._tools.journal.all() if one.id != case.incident.id],
             busy=self._tools.claims.busy(apart=case.key.target),

@@ -26,7 +26,8 @@ class Plan:
     """What is about to be done. `step` None: the whole run is judged.
 
     `others` are all other incidents that are open or were active lately: locks and budgets are
-    folded from them, so they survive a restart. `busy` are targets of others whose run has been
+    folded from them, so they survive a restart. `privileged` are the privileged actions among the
+    steps, by name. `busy` are targets of others whose run has been
     let begin, though its first step may not be on disk yet. `taking_back`: nothing new is done.
     """
 
@@ -36,6 +37,7 @@ class Plan:
     playbook: Playbook
     effect: Effect
     step: Step | None = None
+    privileged: frozenset[str] = frozenset()
     others: Sequence[Incident] = ()
     busy: frozenset[Target] = frozenset()
     taking_back: bool = False

@@ -21,6 +21,7 @@ import aiohttp
 RATE = 50.0
 SECONDS = 900.0
 TOKENS = 64
+PROMPT = "The queue is long and"
 DEATH_SIGNAL = 1
 ANSWER_WITHIN = 60.0
 
@@ -28,7 +29,9 @@ ANSWER_WITHIN = 60.0
 class Flood:
     """An open loop: it does not slow down when the server does."""
 
-    def __init__(self, url: str, *, rate: float, seconds: float, tokens: int) -> None:
+    def __init__(
+        self, url: str, *, rate: float, seconds: float, tokens: int, prompt: str = PROMPT
+    ) -> None:
         if not _is_here(urlsplit(url).hostname or ""):
             message = f"{url} is not on this machine: a flood goes nowhere else"
             raise ValueError(message)
@@ -36,7 +39,7 @@ class Flood:
             message = f"at most {RATE:g} requests a second, {SECONDS:g} s and {TOKENS} tokens"
             raise ValueError(message)
         self._url, self._rate, self._seconds = f"{url}/v1/completions", rate, seconds
-        self._body = {"model": "default", "max_tokens": tokens, "prompt": "The queue is long and"}
+        self._body = {"model": "default", "max_tokens": tokens, "prompt": prompt}
         self.answers: Counter[str] = Counter()
 
     async def run(self) -> None:
@@ -86,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, required=True, help="requests a second")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--tokens", type=int, default=10)
+    parser.add_argument("--prompt", default=PROMPT)
     parser.add_argument("--parent", type=int, default=0, help="die with this process")
     given = parser.parse_args(arguments)
     if given.parent:
@@ -93,7 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.getppid() != given.parent:
             return 1
     try:
-        flood = Flood(given.url, rate=given.rate, seconds=given.seconds, tokens=given.tokens)
+        flood = Flood(
+            given.url,
+            rate=given.rate,
+            seconds=given.seconds,
+            tokens=given.tokens,
+            prompt=given.prompt,
+        )
     except ValueError as error:
         parser.error(str(error))
     asyncio.run(_until_told(flood))

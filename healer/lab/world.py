@@ -36,8 +36,17 @@ from healer.lab.network import ServiceProxy
 from healer.lab.node.ground import Settings
 from healer.lab.node.node import ProcessNode
 from healer.lab.pagerduty.server import PagerDutyServer
-from healer.lab.settling import settle
-from healer.lab.site import ROOT, SITES, TLS_NAME, Keys, Places, Site, configuration
+from healer.lab.settling import Supplies, settle
+from healer.lab.site import (
+    ROOT,
+    SITES,
+    TLS_NAME,
+    Keys,
+    Places,
+    Site,
+    configuration,
+    with_experts,
+)
 from healer.lab.slack.server import SlackServer
 from healer.lab.state import Home, State
 
@@ -66,8 +75,8 @@ class Plan:
 
     @property
     def sites(self) -> list[Site]:
-        """The services, in the order of the table."""
-        return [site for name, site in SITES.items() if name in self.services]
+        """The services, in the order of the table, with those that play experts for a router."""
+        return [SITES[name] for name in with_experts(self.services)]
 
     @property
     def compression(self) -> Compression:
@@ -159,8 +168,15 @@ class _Builder:
         for proxy in proxies.values():
             self._spawn(proxy.run())
         fronts = {site.name: self._edge(store, site) for site in plan.sites if site.edge}
+        supplies = Supplies(
+            store=store,
+            node=node,
+            model=plan.home.model,
+            addresses={name: proxy.url for name, proxy in proxies.items()},
+            classifier=self.folder / "classifier",
+        )
         for site in plan.sites:
-            await settle(site, store=store, node=node, model=plan.home.model, say=self.say)
+            await settle(site, supplies, say=self.say)
         slack = await stack.enter_async_context(
             SlackServer(
                 token=f"xoxb-{secrets.token_hex(8)}",

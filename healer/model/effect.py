@@ -6,14 +6,17 @@ from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """From harmless to disruptive."""
+    """From harmless to privileged: that needs rights beyond a service's own, or may lose data, so
+    it is off until switched on, and approved by a person each time.
+    """
 
     NONE = "none"
     REVERSIBLE = "reversible"
     DISRUPTIVE = "disruptive"
+    PRIVILEGED = "privileged"
 
 
-_WEIGHT = (Effect.NONE, Effect.REVERSIBLE, Effect.DISRUPTIVE)
+_WEIGHT = (Effect.NONE, Effect.REVERSIBLE, Effect.DISRUPTIVE, Effect.PRIVILEGED)
 
 
 def strongest(effects: Iterable[Effect]) -> Effect:

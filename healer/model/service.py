@@ -58,6 +58,8 @@ class Service:
     thresholds: Mapping[str, float] = field(default_factory=dict[str, float])
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     severities: Mapping[str, Severity] = field(default_factory=dict[str, Severity])
+    privileged: frozenset[str] = frozenset()
+    """Names of the privileged actions that are switched on for it."""
     slack_channel: str = ""
     pagerduty_key: str = field(default="", repr=False)
 

@@ -11,10 +11,9 @@ from pydantic import ValidationError
 from healer.action.contract import StepContext
 from healer.action.flow import Wait, WaitParams, WaitUntil, WaitUntilParams
 from healer.client.prometheus import Prometheus
-from healer.errors import StepTimeoutError
 from healer.kit.clock import SystemClock
 from healer.model.event import IncidentId
-from healer.model.outcome import Result
+from healer.model.outcome import Outcome, Result
 from tests.fakes.clock import LoopClock
 from tests.fakes.house import SERVICE, WORKLOAD
 
@@ -66,7 +65,7 @@ class FakeSeries:
         return web.json_response(text=f'{{"status": "success", "data": {data}}}')
 
 
-async def wait_until(series: FakeSeries, *, seconds: float) -> Result:
+async def wait_until(series: FakeSeries, *, seconds: float) -> Outcome:
     app = web.Application()
     app.router.add_route("*", "/api/v1/query", series.answer)
     async with TestServer(app) as server:
@@ -74,15 +73,23 @@ async def wait_until(series: FakeSeries, *, seconds: float) -> Result:
         try:
             action = WaitUntil(prometheus, clock=SystemClock())
             params = WaitUntilParams.model_validate({"query": "x", "above": 3, "every": "10ms"})
-            return (await action.run(params, context(seconds=seconds))).result
+            return await action.run(params, context(seconds=seconds))
         finally:
             await prometheus.close()
 
 
 async def test_it_waits_over_empty_answers_and_numbers_that_do_not_fit() -> None:
-    assert await wait_until(FakeSeries(None, "NaN", "1", "4"), seconds=30) is Result.SUCCEEDED
+    outcome = await wait_until(FakeSeries(None, "NaN", "1", "4"), seconds=30)
+    assert outcome.result is Result.SUCCEEDED
 
 
 async def test_what_does_not_come_true_in_time_is_said() -> None:
-    with pytest.raises(StepTimeoutError, match=r"x is above 3 did not come true in time: saw"):
-        await wait_until(FakeSeries("1"), seconds=0.2)
+    outcome = await wait_until(FakeSeries("1"), seconds=0.2)
+    assert outcome.result is Result.TIMED_OUT
+    assert outcome.summary == "x is above 3 did not come true in time: saw [1.0]"
+    assert "final" not in outcome.evidence  # the next round looks anew, and may choose otherwise
+
+
+async def test_what_is_asked_more_rarely_than_there_is_time_is_asked_once_and_said() -> None:
+    outcome = await wait_until(FakeSeries("1"), seconds=0.005)
+    assert outcome.summary.endswith("saw [1.0]")

@@ -218,6 +218,20 @@ async def test_open_breakers_are_reset_and_closed_ones_left_alone(fleet: Fleet) 
     assert sorted(resets) == [0, 0, 1]
 
 
+@pytest.mark.parametrize("status", ["critical", "unhealthy", "splendid"])
+async def test_no_breaker_is_reset_over_what_does_not_work(fleet: Fleet, status: str) -> None:
+    for server in fleet.by_pod.values():
+        server.breaker = "open"
+    fleet.first.ssd = status
+
+    outcome = await BreakerReset(fleet.lab.admin).run(BreakerResetParams(), fleet.step())
+
+    assert outcome.result is Result.FAILED
+    assert outcome.summary.startswith("nothing was reset: what breaker ssd of pod api-")
+    assert outcome.summary.endswith(f"protects is {status} (EIO)")
+    assert {server.breaker for server in fleet.by_pod.values()} == {"open"}
+
+
 async def test_a_limit_goes_to_every_pod_and_each_gets_back_what_it_had(fleet: Fleet) -> None:
     for number, server in enumerate(fleet.by_pod.values()):
         server.limit = 100 + number

@@ -42,6 +42,7 @@ def row_of(rule: Rule) -> list[str]:
         if row[0].split()[0].strip("`") == rule["alert"]
         and row[4] == labels["severity"]
         and ("stuck" in row[0]) == ("stuck" in labels)
+        and row[0].partition('cause="')[2].partition('"')[0] == labels.get("cause", "")
         and (not asked or set(row[5].split(", ")) == {service for service, _ in asked})
     ]
     assert len(found) == 1, (rule["alert"], found)

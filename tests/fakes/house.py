@@ -14,6 +14,7 @@ from healer.guard.approval import ApprovalGuard
 from healer.guard.budget import BudgetGuard
 from healer.guard.cooldown import CooldownGuard
 from healer.guard.paused import PausedGuard
+from healer.guard.privileged import PrivilegedGuard
 from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, GroupKey
 from healer.model.effect import Effect
 from healer.model.event import Entry, Event, IncidentId
@@ -132,6 +133,7 @@ class House:
             checks={"disk.free": FreeCheck(self.disk)},
             guards={
                 "paused": PausedGuard(self.journal.pauses),
+                "privileged": PrivilegedGuard(),
                 "approval": ApprovalGuard(),
                 "cooldown": CooldownGuard(),
                 "budget": self.budget,

@@ -25,6 +25,7 @@ class FakeServer:
     key: str = KEY
     limit: int = 256
     breaker: str = "closed"
+    ssd: str = "healthy"
     cache: list[tuple[float, int]] = field(default_factory=list[tuple[float, int]])
     faults: list[str] = field(default_factory=list[str])
     cause: str = ""
@@ -47,6 +48,7 @@ class FakeServer:
         pages = {
             "GET /admin/circuit-breaker/status": self._breakers,
             "POST /admin/circuit-breaker/reset": self._reset,
+            "GET /health/components": self._components,
             "GET /admin/cache": self._usage,
             "POST /admin/cache/evict": self._evict,
             "GET /admin/config": self._config,
@@ -64,6 +66,9 @@ class FakeServer:
     async def _reset(self, _: web.Request) -> dict[str, Any]:
         was, self.breaker = self.breaker, "closed"
         return {"ssd": self._breaker(), "was": was}
+
+    async def _components(self, _: web.Request) -> dict[str, Any]:
+        return {"status": self.ssd, "components": {"ssd": {"status": self.ssd, "message": "EIO"}}}
 
     def _breaker(self) -> dict[str, Any]:
         return {

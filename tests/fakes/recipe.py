@@ -67,7 +67,7 @@ def hurried(document: dict[str, Any], *, watch: str) -> dict[str, Any]:
     spec = document["spec"]
     spec["verify"] |= _VERIFY | {"watch": watch}
     spec["escalate"] |= _ESCALATE
-    for guard in spec["guards"]:
+    for guard in spec.get("guards", []):
         if guard["guard"] == "cooldown":
             guard["with"] |= _COOLDOWN
     for remedy in spec["remedies"]:

@@ -1,6 +1,7 @@
 """The parts of the lab's world that need no processes: its sites, its tempo, its state."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ spec:
       steps:
         - {id: s, action: kubernetes.scale, with: {replicas: 2}, timeout: 10m}
         - {id: w, action: flow.wait, with: {for: 2m}}
+        - {id: u, action: flow.wait-until, with: {query: 'rate(x[5m])', below: 1, every: 5s}}
   verify: {until: 'true', for: 2m, timeout: 90m}
   escalate: {after: 2h}
 """
@@ -55,9 +57,11 @@ def test_a_playbook_keeps_all_but_its_durations() -> None:
     assert query == {"query": 'rate(x{le="[5m]"}[5s]) > 5'}
     assert trend == {"query": "x", "over": "30s", "step": "1s"}
     assert cache == {"older_than": "7d"}  # a file of seven days is really that old
-    scale, wait = spec["remedies"][0]["steps"]
+    scale, wait, until = spec["remedies"][0]["steps"]
     assert (scale["with"], scale["timeout"]) == ({"replicas": 2}, "1m")
     assert wait["with"] == {"for": "2s"}
+    assert until["with"] == {"query": "rate(x[5s])", "below": 1, "every": "1s"}
+    assert until["timeout"] == "10s"  # what only waits needs no time for work
     assert spec["verify"] == {
         "until": "true", "for": "2s", "timeout": "1m30s", "every": "1s", "watch": "30s",
     }  # fmt: skip
@@ -118,6 +122,16 @@ def test_the_daemon_takes_the_configuration_of_the_lab_and_all_its_playbooks(
     assert loaded.faults == ()
     known = {playbook.name for playbook in loaded.playbooks}
     assert {scenario.playbook for scenario in SCENARIOS.values()} <= known
+
+
+def test_a_router_brings_along_whoever_plays_its_experts_and_comes_after_them(
+    tmp_path: Path,
+) -> None:
+    plan = Plan(home=Home(tmp_path), services=("largeforge-router",))
+    names = [site.name for site in plan.sites]
+    assert names == ["llm-inference", "largeforge", "largeforge-router"]
+    assert [site.name for site in replace(plan, services=("largeforge",)).sites] == ["largeforge"]
+    assert all(set(site.experts.values()) <= set(names) for site in SITES.values())
 
 
 def test_every_threshold_of_a_site_is_one_that_the_shipped_rules_record(tmp_path: Path) -> None:

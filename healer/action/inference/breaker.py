@@ -1,11 +1,11 @@
-"""inference.breaker-reset: close circuit breakers that are open; new failures open them again."""
+"""inference.breaker-reset: close circuit breakers over what works; failures open them anew."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from healer.action.contract import StepContext, Undo
 from healer.action.inference.server import running_pods, server_of
 from healer.action.param import Params
+from healer.client.circuit import Circuit
 from healer.client.kubernetes.cluster import Kubernetes
 from healer.client.kubernetes.permission import allow
 from healer.model.effect import Effect, Permission
@@ -17,7 +17,10 @@ class BreakerResetParams(Params):
 
 
 class BreakerReset:
-    """That what it protects works again is the playbook's condition, not asked here."""
+    """Whether what it protects works is the playbook's condition, and is asked here once more.
+
+    Over something broken a reset would send every request into it.
+    """
 
     name = "inference.breaker-reset"
     effect = Effect.REVERSIBLE
@@ -38,20 +41,24 @@ class BreakerReset:
         return params
 
     async def run(self, params: BreakerResetParams, ctx: StepContext) -> Outcome:
-        """Reset those that are open; closing a closed one is left out."""
+        """Reset those that are open; closing a closed one is left out. All or none."""
         tripped = await self._tripped(ctx)
+        broken = next((row for row in tripped if not row[1].works), None)
+        if broken is not None:
+            return Outcome(result=Result.FAILED, summary=_refusal(*broken))
+        pods = sorted({pod for pod, _ in tripped})
         if not ctx.dry_run:
-            for pod in tripped:
+            for pod in pods:
                 await server_of(self._pods, pod, ctx).reset_breaker()
-        what = f"the circuit breaker of {len(tripped)} pods"
-        evidence: Evidence = {"pods": tripped}
+        what = f"the circuit breaker of {len(pods)} pods"
+        evidence: Evidence = {"pods": pods}
         if ctx.dry_run:
             return Outcome(result=Result.SKIPPED, summary=f"would reset {what}", evidence=evidence)
         return Outcome(result=Result.SUCCEEDED, summary=f"reset {what}", evidence=evidence)
 
     async def settle(self, params: BreakerResetParams, ctx: StepContext) -> Outcome | None:
         """Done if none is open; one that is open may have opened anew, and may be reset again."""
-        tripped = await self._tripped(ctx)
+        tripped = {pod for pod, _ in await self._tripped(ctx)}
         if tripped:
             summary = f"the circuit breaker of {len(tripped)} pods is still open"
             return Outcome(result=Result.FAILED, summary=summary)
@@ -61,14 +68,18 @@ class BreakerReset:
         """A breaker opens by itself where it must."""
         return None
 
-    async def _tripped(self, ctx: StepContext) -> list[str]:
+    async def _tripped(self, ctx: StepContext) -> list[tuple[str, Circuit]]:
         return [
-            pod.name
+            (pod.name, circuit)
             for pod in await running_pods(self._pods, ctx)
-            if _any_open(await server_of(self._pods, pod.name, ctx).breakers())
+            for circuit in await server_of(self._pods, pod.name, ctx).circuits()
+            if not circuit.closed
         ]
 
 
-def _any_open(told: Mapping[str, Any]) -> bool:
-    breakers: list[Any] = [one for one in told.values() if isinstance(one, dict)]
-    return any(one.get("state") != "closed" for one in breakers)
+def _refusal(pod: str, circuit: Circuit) -> str:
+    complaint = f" ({circuit.complaint})" if circuit.complaint else ""
+    return (
+        f"nothing was reset: what breaker {circuit.name} of pod {pod} protects is "
+        f"{circuit.dependency}{complaint}"
+    )

@@ -20,7 +20,10 @@ _SHOWN = 4000
 
 
 class ExecParams(Params):
-    """The command word by word: no shell is between. Without `pod`, the first that is ready."""
+    """The command word by word: no shell is between.
+
+    Without `pod`, the first that is ready; where none is, the first that runs.
+    """
 
     command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
     pod: ObjectName | None = None
@@ -66,9 +69,17 @@ class Exec:
     async def _pod(self, params: ExecParams, ctx: CheckContext) -> Pod:
         """One of the service's own, whatever its name says."""
         pods = await self._pods.select(ctx.target.namespace, ctx.service.selector)
+        if params.pod is None:
+            running = sorted((pod for pod in pods if _runs(pod)), key=lambda pod: not pod.ready)
+            if running:
+                return running[0]
         for pod in pods:
-            if pod.name == params.pod or (params.pod is None and pod.ready):
+            if pod.name == params.pod:
                 return pod
-        wanted = params.pod or "that is ready"
+        wanted = params.pod or "that runs"
         message = f"{ctx.target.namespace} has no pod {wanted} among those of {ctx.service.name}"
         raise TemporaryError(message)
+
+
+def _runs(pod: Pod) -> bool:
+    return pod.status.phase == "Running" and not pod.leaving

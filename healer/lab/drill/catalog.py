@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import certificate, disk, latency, load, model
+from healer.lab.drill import breaker, certificate, disk, latency, load, model, routing
 from healer.lab.drill.scenario import Scenario
 
 _ALL: tuple[Scenario, ...] = (
+    *breaker.DRILLS,
     *certificate.DRILLS,
     *disk.DRILLS,
     *latency.DRILLS,
     *load.DRILLS,
     *model.DRILLS,
+    *routing.DRILLS,
+    *routing.DRILLS,
 )
 
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

@@ -46,7 +46,8 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
     )
     operator = Operator(remote, observer, answer=scenario.answer, say=say)
     observer.beside = operator.look
-    async with scenario.cause.strike(remote, say=say):
+    async with scenario.cause.strike(remote, say=say) as later:
+        struck_at = later or struck_at
         if (remote.state.dry_run or scenario.compared) and before is None:
             before = await take(remote, site)
         await _wait(observer, lambda: _decided(observer), HEALED_WITHIN)
@@ -101,7 +102,7 @@ async def _healthy(scenario: Scenario, remote: Remote) -> None:
         async with asyncio.timeout(HEALTHY_WITHIN):
             while True:
                 ready = await remote.ready_pods(site.namespace, site.selector)
-                scraped = await remote.query(f'sum(up{{namespace="{site.namespace}", pod!=""}})')
+                scraped = await remote.query(f'sum(up{{service="{site.name}", pod!=""}})')
                 alerts = [
                     alert["labels"]["alertname"]
                     for alert in await remote.alerts()

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 
+from healer.lab.fault.breaker import BreakerHeld
 from healer.lab.fault.certificate import ExpiringCertificate, Story
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
 from healer.lab.fault.model import CorruptModel
+from healer.lab.fault.routing import BadClassifier, HungExpert
+from healer.lab.fault.ssd import ON_THE_SSD
 from healer.lab.fault.volume import FullVolume
 
 _ALL: tuple[Fault, ...] = (
@@ -15,6 +18,11 @@ _ALL: tuple[Fault, ...] = (
     ExpiringCertificate(name="expiring-certificate-issuer", story=Story.BROKEN),
     ExpiringCertificate(name="expiring-certificate-manual", story=Story.MANUAL),
     ExpiringCertificate(name="expiring-certificate-passing", story=Story.PASSING),
+    BadClassifier(name="classifier-damaged", repaired=False),
+    BadClassifier(name="classifier-repaired", repaired=True),
+    HungExpert(),
+    BreakerHeld(name="breaker-held", sound=True),
+    BreakerHeld(name="breaker-held-broken", sound=False),
     FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
     FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
     FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),
@@ -31,6 +39,7 @@ _ALL: tuple[Fault, ...] = (
     CorruptModel(name="corrupt-model-in-passing-and-restart", passes=True, restart=True),
     CorruptModel(name="corrupt-model-unlisted", unlisted=True),
     ExpiringCertificate(name="stale-certificate-metric", story=Story.STALE),
+    *ON_THE_SSD,
 )
 
 FAULTS: Mapping[str, Fault] = {fault.name: fault for fault in _ALL}

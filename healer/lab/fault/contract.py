@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from healer.lab.remote import Remote
@@ -27,6 +28,9 @@ class Fault(Protocol):
         """Does it go on only while somebody makes it? Otherwise it stays when it was made."""
         ...
 
-    def strike(self, remote: Remote, *, say: Say) -> AbstractAsyncContextManager[None]:
-        """Break it. The end of the block mends what is left, as the people called would."""
+    def strike(self, remote: Remote, *, say: Say) -> AbstractAsyncContextManager[datetime | None]:
+        """Break it. The end of the block mends what is left, as the people called would.
+
+        What needs a preparation gives the moment from which on it was broken.
+        """
         ...

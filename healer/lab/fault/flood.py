@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from healer.lab.fault.contract import Say
+from healer.lab.load import PROMPT
 from healer.lab.remote import Remote
 from healer.lab.site import ROOT, SITES, Site
 
@@ -39,25 +40,30 @@ class Flood:
         async with contextlib.AsyncExitStack() as stack:
             if self.at_maximum:
                 await stack.enter_async_context(bounded(remote, SITES[self.service], say=say))
-            await stack.enter_async_context(self._flowing(remote, say=say))
+            flow = flowing(remote, self.service, rate=self.rate, say=say)
+            await stack.enter_async_context(flow)
             yield
 
-    @contextlib.asynccontextmanager
-    async def _flowing(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
-        url = remote.state.services[self.service]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "healer.lab.load"),
-            *("--url", url, "--rate", str(self.rate), "--parent", str(os.getpid())),
-            stdout=PIPE,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-        say(f"{self.rate:g} requests a second now go to {self.service} ({url}).")
-        try:
-            yield
-        finally:
-            answers = await _end(process)
-            say(f"The flood is over; answers by status: {answers}.")
+
+@contextlib.asynccontextmanager
+async def flowing(
+    remote: Remote, service: str, *, rate: float, say: Say, prompt: str = PROMPT
+) -> AsyncGenerator[None]:
+    """So many requests a second come to a service while the block runs."""
+    url = remote.state.services[service]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "healer.lab.load"),
+        *("--url", url, "--rate", str(rate), "--parent", str(os.getpid()), "--prompt", prompt),
+        stdout=PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    say(f"{rate:g} requests a second now go to {service} ({url}).")
+    try:
+        yield
+    finally:
+        answers = await _end(process)
+        say(f"No more requests come; answers by status: {answers}.")
 
 
 @contextlib.asynccontextmanager

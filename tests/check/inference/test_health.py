@@ -121,6 +121,35 @@ async def test_the_breaker_that_is_open_longest_is_told(ward: Ward) -> None:
     assert told.items() <= found.evidence.items()
 
 
+@pytest.mark.parametrize(
+    ("statuses", "works", "dependency"),
+    [
+        (("healthy", "degraded", "healthy"), True, "healthy"),
+        (("healthy", "critical", "healthy"), False, "critical"),
+        (("healthy", "splendid", "healthy"), False, "splendid"),
+    ],
+)
+async def test_what_an_open_breaker_protects_works_only_if_every_server_says_so(
+    ward: Ward, statuses: tuple[str, ...], dependency: str, *, works: bool
+) -> None:
+    ward.stub.on("GET", "/admin/circuit-breaker/status", circuit("open", 1, 950.0))
+    ward.stub.on("GET", "/health/components", *(parts(ssd=one) for one in statuses))
+
+    found = await Breaker(ward.lab.admin).look(BreakerParams(), ward.ctx)
+
+    assert (found.evidence["works"], found.evidence["dependency"]) == (works, dependency)
+
+
+async def test_a_server_that_tells_nothing_of_what_is_behind_has_nothing_that_works(
+    ward: Ward,
+) -> None:
+    ward.stub.on("GET", "/admin/circuit-breaker/status", circuit("open", 1, 9.0))
+
+    found = await Breaker(ward.lab.admin).look(BreakerParams(), ward.ctx)
+
+    assert (found.evidence["works"], found.evidence["dependency"]) == (False, "unknown")
+
+
 async def test_a_closed_breaker_holds_and_one_that_does_not_exist_is_an_error(ward: Ward) -> None:
     ward.stub.on("GET", "/admin/circuit-breaker/status", circuit("closed", 0))
     check = Breaker(ward.lab.admin)

@@ -5,6 +5,7 @@ import pytest
 from healer.check.contract import CheckContext
 from healer.check.kubernetes.exec import Exec, ExecParams
 from healer.errors import RejectedError, TemporaryError
+from healer.lab.contract import Object
 from tests.fakes.lab import NAMESPACE, Lab
 
 PARAMS = ExecParams(command=("df", "-h", "/mnt/ssd"))
@@ -39,6 +40,19 @@ async def test_what_is_kept_of_a_long_answer_is_bounded(lab: Lab, ctx: CheckCont
     found = await Exec(lab.admin).look(PARAMS, ctx)
 
     assert len(str(found.evidence["stdout"])) == 4000
+
+
+async def test_where_no_pod_is_ready_one_that_runs_is_asked(lab: Lab, ctx: CheckContext) -> None:
+    for pod in lab.pods:
+        lab.change("pods", pod["metadata"]["name"], _unready)
+    lab.node.answers["df -h /mnt/ssd"] = ([(1, b"97%")], 0)
+
+    assert (await Exec(lab.admin).look(PARAMS, ctx)).holds
+
+
+def _unready(pod: Object) -> None:
+    for one in pod["status"]["conditions"]:
+        one["status"] = "False" if one["type"] == "Ready" else one["status"]
 
 
 async def test_a_pod_of_another_service_is_never_entered(lab: Lab, ctx: CheckContext) -> None:

@@ -164,6 +164,29 @@ def test_an_overload_beyond_the_autoscalers_maximum_is_left_alone_and_told(home:
     assert_told(report, "pagerduty", ("Escalated",))
 
 
+def test_a_volume_that_comes_back_is_watched_and_not_touched(home: Path) -> None:
+    report = drill(home, "SCENARIO-1")
+    assert_in_order(report, *healing("watch"))
+    findings = {one["check"]: one for one in events(report, "Diagnosed")[0]["findings"]}
+    breaker = findings["breaker"]["evidence"]
+    assert "Read-only file system" in breaker["last_error"]
+    assert (breaker["state"], breaker["works"]) == ("open", False)
+    assert findings["mount"]["evidence"]["read_only"] is True
+    assert [step["action"] for step in events(report, "StepStarted")] == ["flow.wait-until"]
+    assert report["seconds"]["heal"] < 60
+
+
+def test_a_breaker_over_something_broken_is_not_reset_and_a_person_is_called(home: Path) -> None:
+    report = drill(home, "SCENARIO-5.still-broken")
+    (findings,) = (event["findings"] for event in events(report, "Diagnosed"))
+    breaker = next(one for one in findings if one["check"] == "breaker")["evidence"]
+    assert (breaker["dependency"], breaker["works"]) == ("critical", False)
+    assert events(report, "StepStarted") == []
+    (called,) = events(report, "Escalated")
+    assert "never reset over something broken" in called["reason"]
+    assert_told(report, "pagerduty", ("Escalated",))
+
+
 @pytest.mark.parametrize(
     ("name", "steps"),
     [("SCENARIO-2", ["evict"]), ("INC-001", ["scale", "scaled"])],

@@ -1,0 +1,26 @@
+"""Drills on the router that sends requests to experts."""
+
+from healer.lab.drill.scenario import Ending, Scenario
+
+DRILLS = (
+    Scenario(
+        name="INC-005",
+        fault="classifier-repaired",
+        what="routers could not load their classifier when they started, and now they could",
+        remedy="classifier-not-loaded",
+    ),
+    Scenario(
+        name="INC-005.damaged",
+        fault="classifier-damaged",
+        what="routers cannot load their classifier, for its file is damaged",
+        remedy="classifier-damaged",
+        ending=Ending.UNTOUCHED,
+    ),
+    Scenario(
+        name="INC-005.expert",
+        fault="expert-hangs",
+        what="an expert hangs, and what belongs to it goes to the default expert",
+        remedy="expert-away",
+        ending=Ending.UNTOUCHED,
+    ),
+)
