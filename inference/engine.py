@@ -155,8 +155,9 @@ class Engine:
             self._loaded()
             return
         except Exception as error:
-            log.exception("Model cannot be loaded", extra={"event": "model_load_failed"})
             self._failure = f"{type(error).__name__}: {error}"
+            told = {"event": "model_load_failed", "error": self._failure}
+            log.exception("Model cannot be loaded", extra=told)
             self._state = State.FAILED
             self._loaded()
             return

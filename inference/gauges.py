@@ -33,6 +33,12 @@ def register(parts: Parts) -> None:
         lambda: parts.health.degradation.now.mode.value,
     )
     metrics.gauge("process_resident_memory_bytes", "Memory of this process", memory.used_bytes)
+    limit = memory.limit_bytes(parts.settings.memory_limit_gb)
+    metrics.gauge(
+        "process_memory_limit_bytes",
+        "Memory that this process may use; NaN: no limit",
+        lambda: float("nan") if limit is None else limit,
+    )
     _health(parts)
     if parts.ssd is not None:
         _ssd(parts, parts.ssd)

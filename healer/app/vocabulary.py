@@ -17,6 +17,7 @@ from healer.action.inference.limit import Limits
 from healer.action.inference.model import ModelRestore
 from healer.action.kubernetes.autoscale import Autoscale
 from healer.action.kubernetes.config import ConfigMapPatch
+from healer.action.kubernetes.environment import SetEnv
 from healer.action.kubernetes.exec import Exec
 from healer.action.kubernetes.expand import PvcExpand
 from healer.action.kubernetes.remount import Remount
@@ -41,11 +42,14 @@ from healer.check.inference.model import Model
 from healer.check.kubernetes.autoscaler import AutoscalerState
 from healer.check.kubernetes.claim import Pvc
 from healer.check.kubernetes.describe import Describe
+from healer.check.kubernetes.environment import Env
 from healer.check.kubernetes.event import Events
 from healer.check.kubernetes.exec import Exec as ExecCheck
 from healer.check.kubernetes.log import LogLines
 from healer.check.kubernetes.mount import MountState
+from healer.check.kubernetes.node import Nodes
 from healer.check.kubernetes.pod import PodState
+from healer.check.kubernetes.revision import Revision
 from healer.check.kubernetes.workload import WorkloadState
 from healer.check.prometheus import Query, Range
 from healer.guard.approval import ApprovalGuard
@@ -89,6 +93,7 @@ KUBERNETES_ACTIONS = (
     Recipe(RolloutStatus, lambda kubernetes, clock: RolloutStatus(kubernetes, clock=clock)),
     Recipe(RolloutUndo, lambda kubernetes, _: RolloutUndo(kubernetes)),
     Recipe(RotateLogs, lambda kubernetes, clock: RotateLogs(kubernetes, clock=clock)),
+    Recipe(SetEnv, lambda kubernetes, _: SetEnv(kubernetes)),
     Recipe(Scale, lambda kubernetes, _: Scale(kubernetes)),
 )
 PROMETHEUS_ACTIONS = (
@@ -101,6 +106,7 @@ KUBERNETES_CHECKS = (
     Recipe(Cache, lambda kubernetes, _: Cache(kubernetes)),
     Recipe(Components, lambda kubernetes, _: Components(kubernetes)),
     Recipe(Describe, lambda kubernetes, _: Describe(kubernetes)),
+    Recipe(Env, lambda kubernetes, _: Env(kubernetes)),
     Recipe(Events, lambda kubernetes, clock: Events(kubernetes, clock=clock)),
     Recipe(ExecCheck, lambda kubernetes, _: ExecCheck(kubernetes)),
     Recipe(Experts, lambda kubernetes, _: Experts(kubernetes)),
@@ -110,10 +116,12 @@ KUBERNETES_CHECKS = (
     Recipe(Metrics, lambda kubernetes, _: Metrics(kubernetes)),
     Recipe(Model, lambda kubernetes, _: Model(kubernetes)),
     Recipe(MountState, lambda kubernetes, _: MountState(kubernetes)),
+    Recipe(Nodes, lambda kubernetes, _: Nodes(kubernetes)),
     Recipe(PodState, lambda kubernetes, clock: PodState(kubernetes, clock=clock)),
     Recipe(Pvc, lambda kubernetes, _: Pvc(kubernetes)),
     Recipe(Reclaimable, lambda kubernetes, _: Reclaimable(kubernetes)),
     Recipe(TlsSecret, lambda kubernetes, clock: TlsSecret(kubernetes, clock=clock)),
+    Recipe(Revision, lambda kubernetes, clock: Revision(kubernetes, clock=clock)),
     Recipe(Usage, lambda kubernetes, _: Usage(kubernetes)),
     Recipe(WorkloadState, lambda kubernetes, _: WorkloadState(kubernetes)),
 )

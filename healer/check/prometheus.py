@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from healer.check.contract import CheckContext, Kinds
 from healer.check.param import Params
@@ -31,23 +31,28 @@ class Empty(StrEnum):
 
 
 class QueryParams(Params):
-    """`above` and `below` say when the answer is yes; without them, any number is."""
+    """`above` and `below` say when the answer is yes; without them, any number is.
+
+    `label` is whose value of the greatest series shall be told: `pod`.
+    """
 
     query: Annotated[str, Field(min_length=1)]
     empty: Empty = Empty.UNKNOWN
     above: float | None = None
     below: float | None = None
+    label: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_]\w*$")] | None = None
 
 
 class Query:
-    """Evidence: value, series, min, max. `value` is the only one, or of several the greatest.
+    """Evidence: value, series, min, max, named. `value` is the only one, or of several the
+    greatest; `named` is what the label that was asked for says of it, '' where nothing does.
 
     Infinite values appear as the greatest finite number, for a record in JSON knows no infinity.
     """
 
     name = "prometheus.query"
     params = QueryParams
-    evidence = Kinds({"value": float, "series": int, "min": float, "max": float})
+    evidence = Kinds({"value": float, "series": int, "min": float, "max": float, "named": str})
 
     def __init__(self, prometheus: Prometheus) -> None:
         self._prometheus = prometheus
@@ -64,13 +69,26 @@ class Query:
             message = f"Prometheus knows {_nothing(reading)} for {params.query}"
             raise TemporaryError(message)
         finite = [_finite(value) for value in values] or [0.0]
-        least, most = min(finite), max(finite)
+        least, most, named = min(finite), max(finite), _named(reading, params)
         return Finding(
             check=ctx.id,
             holds=_between(params, least=least, most=most),
-            summary=f"is {most:g}{_aside(reading, values)}",
-            evidence={"value": most, "series": len(values), "min": least, "max": most},
+            summary=f"is {most:g}{_aside(reading, values)}{f' of {named}' if named else ''}",
+            evidence={
+                "value": most,
+                "series": len(values),
+                "min": least,
+                "max": most,
+                "named": named,
+            },
         )
+
+
+def _named(reading: Reading, params: QueryParams) -> str:
+    known = [one for one in reading.series if not math.isnan(one.last)]
+    if not known or params.label is None:
+        return ""
+    return max(known, key=lambda one: one.last).labels.get(params.label, "")
 
 
 def _nothing(reading: Reading) -> str:

@@ -92,11 +92,12 @@ class ServiceProxy:
     ) -> None:
         self._cluster = cluster
         self._key = (namespace, service)
-        with socket.socket() as reserved:
-            # Chosen now, so that the address can be told before anything is ready.
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            reserved.bind((host, 0))
-            self._forwarder = _Forwarder(host=host, port=reserved.getsockname()[1])
+        # Chosen now, so that the address can be told before anything is ready; kept while nobody
+        # listens, or a connection that somebody opens could be given this very port.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind((host, 0))
+        self._forwarder = _Forwarder(host=host, port=self._reserved.getsockname()[1])
 
     @property
     def address(self) -> str:
@@ -118,6 +119,7 @@ class ServiceProxy:
                     await self._forwarder.serve([] if gone else ready(change.object))
         finally:
             await self._forwarder.stop()
+            self._reserved.close()
 
 
 def ready(endpoints: Object) -> list[Endpoint]:

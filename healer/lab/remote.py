@@ -49,10 +49,10 @@ class Remote:
     # --------------------------------------------------------------------------- kubernetes
 
     async def objects(self, plural: str, namespace: str, selector: str = "") -> list[Object]:
-        """All objects of a kind in a namespace."""
-        path = f"{GROUPS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}"
+        """All objects of a kind in a namespace; of those that have none, where it is empty."""
         query = {"labelSelector": selector} if selector else {}
-        found = await self._get(self.state.kubernetes + path, query, token=self.state.token)
+        url = self._place(plural, "", namespace)
+        found = await self._get(url, query, token=self.state.token)
         return list(found["items"])
 
     async def object(self, plural: str, name: str, *, namespace: str = "") -> Object:
@@ -60,10 +60,14 @@ class Remote:
         url = self._place(plural, name, namespace)
         return await self._get(url, token=self.state.token)
 
-    async def patch(self, plural: str, name: str, body: Object, *, namespace: str = "") -> Object:
-        """Merge that into an object, as `kubectl patch --type=merge` does."""
-        url = self._place(plural, name, namespace)
-        return await self._send("PATCH", url, body, kind="application/merge-patch+json")
+    async def patch(
+        self, plural: str, name: str, body: Object | list[Object], *, namespace: str = ""
+    ) -> Object:
+        """Merge that into an object, as `kubectl patch --type=merge`; a list is a JSON patch."""
+        url, kind = self._place(plural, name, namespace), "merge-patch"
+        if isinstance(body, list):
+            kind = "json-patch"
+        return await self._send("PATCH", url, body, kind=f"application/{kind}+json")
 
     async def create(self, plural: str, body: Object, *, namespace: str = "") -> None:
         """A new object."""
@@ -78,7 +82,7 @@ class Remote:
         self,
         method: str,
         url: str,
-        body: Object,
+        body: Object | list[Object],
         *,
         kind: str = "application/json",
         token: str = "",
@@ -103,12 +107,16 @@ class Remote:
         pods = await self.objects("pods", namespace, selector)
         return sorted(pod["metadata"]["name"] for pod in pods if _ready(pod))
 
-    async def delete(self, plural: str, namespace: str, name: str) -> None:
-        """Delete an object, gracefully; one that is gone already is no error."""
-        path = f"{GROUPS.get(plural, '/api/v1')}/namespaces/{namespace}/{plural}/{name}"
+    async def delete(
+        self, plural: str, namespace: str, name: str, *, grace: int | None = None
+    ) -> None:
+        """Delete an object, with its own grace or so many seconds; gone already is no error."""
+        query = {} if grace is None else {"gracePeriodSeconds": str(grace)}
+        url = self._place(plural, name, namespace)
         headers = {"Authorization": f"Bearer {self.state.token}"}
-        url = self.state.kubernetes + path
-        async with self._session.delete(url, headers=headers, ssl=self._ssl) as answer:
+        async with self._session.delete(
+            url, params=query, headers=headers, ssl=self._ssl
+        ) as answer:
             if answer.status >= 400 and answer.status != 404:
                 message = f"{url} answers {answer.status}: {(await answer.text())[:300]}"
                 raise PermanentError(message)

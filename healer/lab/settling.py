@@ -102,8 +102,11 @@ async def _routing(site: Site, supplies: Supplies) -> dict[str, str]:
 def _manifests(site: Site, env: Mapping[str, str], *, gpu: bool, say: Say) -> list[Object]:
     deployment = f"Deployment/{site.deployment}"
     resources: Object = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    limits = {"memory": site.memory} if site.memory else {}
     if gpu:
-        resources["limits"] = {RESOURCE: "1"}
+        limits[RESOURCE] = "1"
+    if limits:
+        resources["limits"] = limits
     return manifest.load(
         site.folder,
         sizes={f"PersistentVolumeClaim/{site.claim}": f"{site.volume}Mi"} if site.claim else {},

@@ -44,6 +44,8 @@ class Site:
     pages: bool = False
     edge: bool = False
     """Does a front with TLS, and a prober of it, stand before it?"""
+    memory: str = ""
+    """The memory limit of each pod, where the lab's node can make one; '' is none."""
     gpu: bool = False
     """Each pod has a GPU, where the lab's node has any; LAB_GPU_MEMORY in `env` sets its bytes."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -70,7 +72,8 @@ class Site:
     def environment(self) -> dict[str, str]:
         """Of its pods, beside what is shipped."""
         quick = {"INFERENCE_SSD_PROBE_SECONDS": "0.5", "INFERENCE_BREAKER_RETRY_SECONDS": "1"}
-        return {**(quick if self.claim else {}), **self.env}
+        defects = {"PYTHONPATH": str(ROOT / "healer" / "lab" / "inside")}
+        return {**(quick | defects if self.claim else {}), **self.env}
 
 
 def _full_volume() -> Site:
@@ -90,6 +93,7 @@ def _full_volume() -> Site:
         port=8080,
         volume=200,
         replicas=2,
+        memory="500Mi",
         env={
             "INFERENCE_SSD_LOW_GB": str(low),
             "INFERENCE_SSD_CRITICAL_GB": str(critical),
@@ -98,6 +102,7 @@ def _full_volume() -> Site:
             "INFERENCE_MAX_QUEUED": "8",
         },
         thresholds={
+            "memory_used": 0.85,
             "ssd_free_gb": low,
             "error_rate": 0.01,
             "queued_requests": 5.0,
@@ -142,6 +147,8 @@ def _slow_service() -> Site:
             "INFERENCE_MAX_QUEUED": "28",
         },
         thresholds={
+            "failed_share": 0.01,
+            "failed_share_urgent": 0.05,
             "p99_seconds": 5.0,
             "queue_length": 10.0,
             "gpu_memory": 0.95,

@@ -15,9 +15,11 @@ from healer.lab.monitoring.compress import Compression, expression
 from healer.lab.monitoring.duration import PATTERN, shorten
 
 WORK_FLOOR = 60.0
-"""Seconds that a step, a verification and an escalation keep at least."""
+"""Seconds that a step and a verification keep at least."""
 WAIT_FLOOR = 10.0
 """Seconds that a step keeps at least which only waits, for what the servers do by themselves."""
+PATIENCE = 2 * WORK_FLOOR
+"""Seconds that an escalation keeps at least: two rounds must have room before it."""
 
 VERIFY = {"for": "1m", "timeout": "5m", "every": "15s", "watch": "30m"}
 """What holds where a playbook says nothing."""
@@ -52,9 +54,9 @@ def compressed(shipped: dict[str, Any], by: Compression) -> dict[str, Any]:
         verify[key] = _shorter(verify[key], by)
     verify["timeout"] = _work(verify["timeout"], by)
     escalate = spec["escalate"] = {"update_every": UPDATE, **spec.get("escalate", {})}
-    for key in ("after", "update_every"):
-        if key in escalate:
-            escalate[key] = _work(escalate[key], by)
+    escalate["update_every"] = _work(escalate["update_every"], by)
+    if "after" in escalate:
+        escalate["after"] = shorten(str(escalate["after"]), factor=by.factor, floor=PATIENCE)
     return found
 
 

@@ -30,6 +30,7 @@ from healer.lab.monitoring import compress
 from healer.lab.monitoring.alertmanager import Alertmanager
 from healer.lab.monitoring.child import free_port
 from healer.lab.monitoring.compress import Compression
+from healer.lab.monitoring.objects import ObjectMetrics
 from healer.lab.monitoring.prometheus import Prometheus
 from healer.lab.monitoring.scrape import Probed, Targets
 from healer.lab.network import ServiceProxy
@@ -274,11 +275,13 @@ class _Builder:
             path.name: compress.rules(path.read_text(), by)
             for path in sorted((shipped / "rules").glob("*.yml"))
         }
+        objects = await self.stack.enter_async_context(ObjectMetrics(cluster=store))
         prometheus = Prometheus(
             targets=targets,
             rules=rules,
             alertmanager=alertmanager.url,
             probed=tuple(fronts.values()),
+            objects=objects.address,
             folder=self.folder,
         )
         await self.stack.enter_async_context(prometheus)

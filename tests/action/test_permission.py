@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from healer.action.contract import Action
 from healer.action.kubernetes.config import ConfigMapPatch, ConfigMapPatchParams
+from healer.action.kubernetes.environment import SetEnv, SetEnvParams
 from healer.action.kubernetes.exec import Exec, ExecParams
 from healer.action.kubernetes.expand import PvcExpand, PvcExpandParams
 from healer.action.kubernetes.removal import DeletePod, Evict, RemovalParams
@@ -84,6 +85,7 @@ CASES: Mapping[str, Case] = {
         params=PvcExpandParams(claim="cache", to="300Gi"),
         before=claimed,
     ),
+    "set-env": Case(make=SetEnv, params=SetEnvParams(name="MODE", value="1")),
     "exec": Case(make=lambda one: Exec(one, clock=CLOCK), params=ExecParams(command=("true",))),
 }
 

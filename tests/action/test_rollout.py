@@ -184,3 +184,22 @@ async def test_a_paused_rollout_is_not_rolled_back(lab: Lab) -> None:
 
     with pytest.raises(PermanentError, match="paused"):
         await RolloutUndo(lab.admin).prepare(RolloutUndoParams(), step())
+
+
+async def test_a_rollout_whose_pods_crash_is_not_waited_for_where_that_is_asked(lab: Lab) -> None:
+    def crash(pod: Object) -> None:
+        pod["status"]["containerStatuses"][0]["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+
+    def release(deployment: Object) -> None:
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = "server:2"
+
+    lab.sick.add("server:2")
+    lab.change("deployments", "api", release)
+    await lab.until(lambda: len(lab.pods) > 3)
+    lab.change("pods", str(lab.pods[0]["metadata"]["name"]), crash)
+    status = RolloutStatus(lab.admin, clock=HastyClock())
+
+    outcome = await status.run(RolloutStatusParams(until_crash=True), step())
+
+    assert outcome.result is Result.FAILED
+    assert str(lab.pods[0]["metadata"]["name"]) in outcome.summary

@@ -62,7 +62,7 @@ async def test_one_series_is_its_value(prometheus: Prometheus, stub: Stub) -> No
     assert finding.check == "queue"
     assert finding.holds
     assert finding.summary == "is 42"
-    assert finding.evidence == {"value": 42.0, "series": 1, "min": 42.0, "max": 42.0}
+    assert finding.evidence == {"value": 42.0, "series": 1, "min": 42.0, "max": 42.0, "named": ""}
 
 
 async def test_of_several_series_the_greatest_is_the_value(
@@ -72,7 +72,7 @@ async def test_of_several_series_the_greatest_is_the_value(
 
     finding = await Query(prometheus).look(wish(), CTX)
 
-    assert finding.evidence == {"value": 7.0, "series": 3, "min": -1.0, "max": 7.0}
+    assert finding.evidence == {"value": 7.0, "series": 3, "min": -1.0, "max": 7.0, "named": ""}
     assert "the greatest of 3" in finding.summary
 
 
@@ -106,7 +106,7 @@ async def test_nothing_is_not_zero_unless_the_playbook_says_so(
 
     finding = await Query(prometheus).look(wish(above=1, empty="zero"), CTX)
     assert not finding.holds
-    assert finding.evidence == {"value": 0.0, "series": 0, "min": 0.0, "max": 0.0}
+    assert finding.evidence == {"value": 0.0, "series": 0, "min": 0.0, "max": 0.0, "named": ""}
     assert "counts as 0" in finding.summary
 
 
@@ -214,3 +214,23 @@ def test_a_range_takes_durations_as_prometheus_writes_them() -> None:
         RangeParams.model_validate({"query": "up", "over": "0s"})
     with pytest.raises(ValidationError):
         RangeParams.model_validate({"query": "up", "over": 600})
+
+
+async def test_the_label_of_the_greatest_series_is_told_where_it_is_asked_for(
+    prometheus: Prometheus, stub: Stub
+) -> None:
+    stub.on("GET", QUERY, says(vector("3", "NaN", "8", "5")))
+
+    named = await Query(prometheus).look(wish(label="pod"), CTX)
+    unknown = await Query(prometheus).look(wish(label="node"), CTX)
+
+    assert (named.evidence["value"], named.evidence["named"]) == (8.0, "2")
+    assert unknown.evidence["named"] == ""
+
+
+async def test_of_no_series_no_label_is_told(prometheus: Prometheus, stub: Stub) -> None:
+    stub.on("GET", QUERY, says(vector()))
+
+    finding = await Query(prometheus).look(wish(label="pod", empty="zero"), CTX)
+
+    assert finding.evidence["named"] == ""

@@ -7,6 +7,7 @@ from healer.action.contract import StepContext, Undo
 from healer.action.kubernetes.workload import deployment_of
 from healer.action.param import Params
 from healer.client.kubernetes.cluster import Kubernetes
+from healer.client.kubernetes.container import crashing
 from healer.client.kubernetes.object import Deployment
 from healer.client.kubernetes.permission import allow
 from healer.errors import StepTimeoutError, TemporaryError
@@ -18,7 +19,9 @@ _EVERY = timedelta(seconds=2)
 
 
 class RolloutStatusParams(Params):
-    """It needs none: how long it waits is the step's timeout."""
+    """How long it waits is the step's timeout; `until_crash` ends it when its pods crash."""
+
+    until_crash: bool = False
 
 
 class RolloutStatus:
@@ -30,11 +33,13 @@ class RolloutStatus:
 
     def __init__(self, kubernetes: Kubernetes, *, clock: Clock) -> None:
         self._workloads = kubernetes.workloads
+        self._pods = kubernetes.pods
         self._clock = clock
 
     def permissions(self, params: RolloutStatusParams, *, namespace: str) -> Sequence[Permission]:
-        """Reading the deployment."""
-        return allow(namespace, "deployments", "get")
+        """Reading the deployment, and its pods where they are asked for."""
+        pods = allow(namespace, "pods", "list") if params.until_crash else ()
+        return (*allow(namespace, "deployments", "get"), *pods)
 
     async def prepare(self, params: RolloutStatusParams, ctx: StepContext) -> RolloutStatusParams:
         """Nothing is relative."""
@@ -57,6 +62,9 @@ class RolloutStatus:
                     return _through(found, ctx)
                 if found.stuck:
                     return _gave_up(found, ctx)
+                if params.until_crash and (crashing := await self._crashing(ctx)):
+                    summary = f"{ctx.target} does not come up: {crashing}"
+                    return Outcome(result=Result.FAILED, summary=summary)
                 progress = _progress(found)
             await self._clock.sleep(_EVERY)
         message = f"{ctx.target} has not rolled out in time: {progress}"
@@ -69,6 +77,14 @@ class RolloutStatus:
             return _through(found, ctx)
         summary = f"{ctx.target} has not rolled out: {_progress(found)}"
         return Outcome(result=Result.FAILED, summary=summary, evidence=_evidence(found))
+
+    async def _crashing(self, ctx: StepContext) -> str:
+        """Who crashed, where one crash-loops or every one has crashed; else ''."""
+        pods = await self._pods.select(ctx.target.namespace, ctx.service.selector)
+        if not crashing(pods):
+            return ""
+        names = (pod.name for pod in pods if pod.crashed or pod.crash_looping)
+        return f"{', '.join(names)} crashed"
 
     def undo(self, params: RolloutStatusParams, outcome: Outcome) -> Undo | None:
         """Waiting has nothing to take back."""

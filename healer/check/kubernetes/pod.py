@@ -1,5 +1,6 @@
 """kubernetes.pods: how many there are, how they do, and what is wrong with those that do not."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,7 +8,7 @@ from healer.check.contract import CheckContext, Kinds
 from healer.check.kubernetes.subject import selector_of, short
 from healer.check.param import Params, Selector
 from healer.client.kubernetes.cluster import Kubernetes
-from healer.client.kubernetes.container import Pod
+from healer.client.kubernetes.container import Pod, crashing
 from healer.client.kubernetes.permission import allow
 from healer.kit.clock import Clock
 from healer.model.effect import Permission
@@ -15,6 +16,7 @@ from healer.model.outcome import Evidence, Finding
 
 _ENDED = ("Succeeded", "Failed")
 _NAMES = 100
+_LACKING = re.compile(r"Insufficient ([\w./-]*\w)")
 
 
 class PodParams(Params):
@@ -24,8 +26,10 @@ class PodParams(Params):
 
 
 class PodState:
-    """Evidence: total, ready, pending, crash_looping, oom_killed, image_pull, restarts,
-    newest_age_seconds, names, not_ready (names), trouble (the first, in words), leaving, ended.
+    """Evidence: total, ready, pending, unschedulable, lacking (what no node has enough of, as the
+    scheduler names it: `nvidia.com/gpu`), crash_looping, crashing (one crash-loops, or every one
+    crashed and none of them is ready), oom_killed, image_pull, restarts, newest_age_seconds, names,
+    not_ready (names), trouble (the first, in words), leaving, ended.
 
     A pod that is being deleted or has ended counts in `leaving` or `ended` and nowhere else; ready
     is by the pod's condition. `newest_age_seconds` is null without pods. Holds where all are ready.
@@ -36,8 +40,9 @@ class PodState:
     evidence = Kinds(
         {
             **dict.fromkeys(("total", "ready", "pending", "crash_looping", "oom_killed"), int),
-            **dict.fromkeys(("image_pull", "restarts", "leaving", "ended"), int),
-            **dict.fromkeys(("names", "not_ready"), list[str]),
+            **dict.fromkeys(("unschedulable", "image_pull", "restarts", "leaving", "ended"), int),
+            **dict.fromkeys(("names", "not_ready", "lacking"), list[str]),
+            "crashing": bool,
             "newest_age_seconds": float | None,
             "trouble": str,
         }
@@ -80,7 +85,10 @@ def _evidence(found: Sequence[Pod], *, now: datetime) -> Evidence:
         "total": len(pods),
         "ready": len(pods) - len(sick),
         "pending": sum(pod.status.phase == "Pending" for pod in pods),
+        "unschedulable": sum(bool(pod.unschedulable) for pod in pods),
+        "lacking": sorted({name for pod in pods for name in _LACKING.findall(pod.unschedulable)}),
         "crash_looping": sum(pod.crash_looping for pod in pods),
+        "crashing": crashing(pods),
         "oom_killed": sum(pod.oom_killed for pod in pods),
         "image_pull": sum(pod.image_missing for pod in pods),
         "restarts": sum(pod.restarts for pod in pods),

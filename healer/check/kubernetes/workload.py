@@ -6,24 +6,29 @@ from healer.check.contract import CheckContext, Kinds
 from healer.check.kubernetes.subject import deployment_of
 from healer.check.param import ObjectName, Params
 from healer.client.kubernetes.cluster import Kubernetes
-from healer.client.kubernetes.object import Autoscaler, Deployment
+from healer.client.kubernetes.object import Autoscaler, Deployment, DeploymentSpec, Metadata
 from healer.client.kubernetes.permission import allow
+from healer.client.kubernetes.refusal import NOT_FOUND
+from healer.errors import RejectedError
 from healer.model.effect import Permission
 from healer.model.outcome import Evidence, Finding
 
 
 class WorkloadParams(Params):
-    """`name` is another deployment of the target's namespace; without it, the target."""
+    """`name` is another deployment of the target's namespace, which must be there; without it, the
+    target.
+    """
 
     name: ObjectName | None = None
 
 
 class WorkloadState:
-    """Evidence: replicas (wanted), ready, updated, available, revision, image, rolling, stuck,
-    paused; hpa, hpa_min, hpa_max, hpa_current, hpa_desired, at_max (all 0 without an autoscaler).
+    """Evidence: exists, replicas (wanted), ready, updated, available, revision, image, rolling,
+    stuck, paused; hpa, hpa_min, hpa_max, hpa_current, hpa_desired, at_max (all 0 without an
+    autoscaler).
 
-    `at_max` says that the autoscaler gives no replica more. Holds where all that are wanted are
-    ready and no rollout is under way.
+    One that is gone does not exist, and all its numbers are 0. `at_max` says that the autoscaler
+    gives no replica more. Holds where all that are wanted are ready and no rollout is under way.
     """
 
     name = "kubernetes.workload"
@@ -32,7 +37,7 @@ class WorkloadState:
         {
             **dict.fromkeys(("replicas", "ready", "updated", "available", "revision"), int),
             **dict.fromkeys(("hpa_min", "hpa_max", "hpa_current", "hpa_desired"), int),
-            **dict.fromkeys(("rolling", "stuck", "paused", "hpa", "at_max"), bool),
+            **dict.fromkeys(("exists", "rolling", "stuck", "paused", "hpa", "at_max"), bool),
             "image": str,
         }
     )
@@ -50,7 +55,12 @@ class WorkloadState:
     async def look(self, params: WorkloadParams, ctx: CheckContext) -> Finding:
         """Read both."""
         namespace, name = deployment_of(ctx, params.name)
-        found = await self._workloads.get(namespace, name)
+        try:
+            found = await self._workloads.get(namespace, name)
+        except RejectedError as error:
+            if error.reason != NOT_FOUND or params.name is not None:
+                raise
+            return _gone(ctx, f"{namespace}/{name}")
         ruler = await self._workloads.autoscaler_of(namespace, name)
         wanted, ready = found.spec.replicas, found.status.ready_replicas
         return Finding(
@@ -66,6 +76,12 @@ def require_deployment(ctx: CheckContext) -> None:
     deployment_of(ctx)
 
 
+def _gone(ctx: CheckContext, name: str) -> Finding:
+    nothing = Deployment(metadata=Metadata(), spec=DeploymentSpec(replicas=0))
+    evidence = {**_rollout(nothing), **_ruler(nothing, None), "exists": False, "rolling": False}
+    return Finding(check=ctx.id, holds=False, summary=f"{name} is gone", evidence=evidence)
+
+
 def _aside(found: Deployment) -> str:
     if found.stuck:
         return f"; its rollout is stuck: {found.stuck}"
@@ -77,6 +93,7 @@ def _aside(found: Deployment) -> str:
 def _rollout(found: Deployment) -> Evidence:
     status = found.status
     return {
+        "exists": True,
         "replicas": found.spec.replicas,
         "ready": status.ready_replicas,
         "updated": status.updated_replicas,

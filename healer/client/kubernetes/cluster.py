@@ -5,6 +5,7 @@ from pathlib import Path
 
 from healer.client.kubernetes.access import Access
 from healer.client.kubernetes.certificate import Certificates
+from healer.client.kubernetes.node import Nodes
 from healer.client.kubernetes.pod import Pods
 from healer.client.kubernetes.secret import Secrets
 from healer.client.kubernetes.session import Session, from_kubeconfig, in_cluster
@@ -19,6 +20,7 @@ class Kubernetes:
         self._session = session
         self.access = Access(session)
         self.certificates = Certificates(session)
+        self.nodes = Nodes(session)
         self.pods = Pods(session)
         self.secrets = Secrets(session)
         self.storage = Storage(session)

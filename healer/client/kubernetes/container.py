@@ -1,5 +1,6 @@
 """A pod and its containers as the API tells them: what waits, what died, and of what."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
@@ -57,6 +58,12 @@ class ContainerStatus(Wire):
         """Did its present or its former life end for want of memory?"""
         ends = (self.state.terminated, self.last_state.terminated)
         return any(end is not None and end.reason == OOM_KILLED for end in ends)
+
+    @property
+    def crashed(self) -> bool:
+        """Did its present or its former life end with an error?"""
+        ends = (self.state.terminated, self.last_state.terminated)
+        return any(end is not None and end.exit_code != 0 for end in ends)
 
     @property
     def waits_for(self) -> str:
@@ -138,6 +145,12 @@ class Pod(Wire):
         return self.status.init_container_statuses + self.status.container_statuses
 
     @property
+    def unschedulable(self) -> str:
+        """Why no node takes it, in the scheduler's words; '' where one does, or none was asked."""
+        found = (one for one in self.status.conditions if one.type == "PodScheduled")
+        return next((one.message or one.reason for one in found if one.status == "False"), "")
+
+    @property
     def restarts(self) -> int:
         """Of all its containers together."""
         return sum(one.restart_count for one in self.statuses)
@@ -146,6 +159,11 @@ class Pod(Wire):
     def crash_looping(self) -> bool:
         """Does a container wait before it is started again?"""
         return any(one.waits_for == CRASH_LOOP for one in self.statuses)
+
+    @property
+    def crashed(self) -> bool:
+        """Is it not ready, after a container of it ended with an error?"""
+        return not self.ready and any(one.crashed for one in self.statuses)
 
     @property
     def oom_killed(self) -> bool:
@@ -175,6 +193,13 @@ class Pod(Wire):
     def trouble(self) -> str:
         """Why it is not ready, in the API's own words; the empty text where it is."""
         return "" if self.ready else next(iter(_reasons(self)), self.status.phase or "not ready")
+
+
+def crashing(pods: Iterable[Pod]) -> bool:
+    """Does one wait before its next life, or has every one crashed at least once?"""
+    found = [pod for pod in pods if not pod.leaving]
+    crashed = sum(pod.crashed for pod in found)
+    return any(pod.crash_looping for pod in found) or 0 < crashed == len(found)
 
 
 def _reasons(pod: Pod) -> list[str]:

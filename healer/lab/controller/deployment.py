@@ -20,8 +20,9 @@ from healer.lab.controller.state import (
 )
 
 REVISION = "deployment.kubernetes.io/revision"
+HISTORY = "deployment.kubernetes.io/revision-history"
 HASH = "pod-template-hash"
-_NOT_COPIED = frozenset({REVISION, "kubectl.kubernetes.io/last-applied-configuration"})
+_NOT_COPIED = frozenset({REVISION, HISTORY, "kubectl.kubernetes.io/last-applied-configuration"})
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -104,11 +105,14 @@ class Deployments:
         revision = _revision(new)
         if any(_revision(one) >= revision for one in others):
             revision = _next_revision(sets)
-        text = str(revision)
+        text, before = str(revision), str(_revision(new))
         notes = _copied(deployment) | {REVISION: text}
 
         def write(it: Object) -> None:
-            section(it["metadata"], "annotations").update(notes)
+            own = section(it["metadata"], "annotations")
+            if text != before:  # taken up again: what it was called before is kept
+                own[HISTORY] = ",".join(filter(None, (own.get(HISTORY, ""), before)))
+            own.update(notes)
 
         self._number(deployment, text)
         return self.cluster.update("replicasets", *key_of(new), write) or new

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import breaker, certificate, disk, latency, load, model, routing
+from healer.lab.drill import breaker, certificate, disk, down, latency, load, model, routing
 from healer.lab.drill.scenario import Scenario
 
 _ALL: tuple[Scenario, ...] = (
     *breaker.DRILLS,
     *certificate.DRILLS,
     *disk.DRILLS,
+    *down.DRILLS,
     *latency.DRILLS,
     *load.DRILLS,
     *model.DRILLS,

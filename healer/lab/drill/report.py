@@ -10,6 +10,8 @@ from healer.lab.drill.scenario import Ending, Scenario
 
 Wanted = Callable[[Object], bool]
 
+_WAITING = ("flow.", "kubernetes.rollout-status")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -60,7 +62,7 @@ class Report:
     def touched(self) -> list[str]:
         """Steps that were begun and may have changed something: all but waiting."""
         started = [one["event"] for one in self.entries if one["event"]["type"] == "StepStarted"]
-        return [str(one["step"]) for one in started if not str(one["action"]).startswith("flow.")]
+        return [str(one["step"]) for one in started if not str(one["action"]).startswith(_WAITING)]
 
     def _faults(self) -> Iterator[str]:
         wanted = self.scenario

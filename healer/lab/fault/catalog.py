@@ -7,10 +7,17 @@ from healer.lab.fault.certificate import ExpiringCertificate, Story
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
+from healer.lab.fault.gpu import GpuFull
+from healer.lab.fault.inside import Defect
+from healer.lab.fault.lost import GpuLost, ModelLost
 from healer.lab.fault.model import CorruptModel
+from healer.lab.fault.release import BadRelease, Gone, Restarted
 from healer.lab.fault.routing import BadClassifier, HungExpert
 from healer.lab.fault.ssd import ON_THE_SSD
 from healer.lab.fault.volume import FullVolume
+
+ERRORS = 'sum(rate(error_count_total{category="%s", {where}}[5s]))'
+SMALL, HUGE = {"memory": "16Mi"}, {"memory": "900Gi"}
 
 _ALL: tuple[Fault, ...] = (
     ExpiringCertificate(name="expiring-certificate", story=Story.KEPT),
@@ -23,6 +30,66 @@ _ALL: tuple[Fault, ...] = (
     HungExpert(),
     BreakerHeld(name="breaker-held", sound=True),
     BreakerHeld(name="breaker-held-broken", sound=False),
+    BadRelease(
+        name="release-memory",
+        change={"resources": {"requests": SMALL, "limits": SMALL}},
+        what="has too little memory",
+    ),
+    BadRelease(
+        name="release-model-missing",
+        change={"args": ["--model=/models/renamed"]},
+        what="names a model that is not there",
+    ),
+    BadRelease(
+        name="release-no-room",
+        change={"resources": {"requests": HUGE}},
+        what="asks for more memory than any node has",
+    ),
+    Defect(
+        name="cuda-errors",
+        service="largeforge",
+        defect="cuda",
+        what="torch refuses its device",
+        rate=4,
+        proof=ERRORS % "cuda",
+    ),
+    Defect(
+        name="cuda-errors-everywhere",
+        service="largeforge",
+        defect="cuda",
+        what="torch refuses their device",
+        everywhere=True,
+        rate=4,
+        proof=ERRORS % "cuda",
+    ),
+    Defect(
+        name="leak",
+        service="llm-inference",
+        defect="leak",
+        what="it leaks",
+    ),
+    Defect(
+        name="leak-fast",
+        service="llm-inference",
+        defect="leak-fast",
+        what="it takes all the memory that it can get",
+    ),
+    Defect(
+        name="memory-errors",
+        service="largeforge",
+        defect="memory",
+        what="they ask for more memory than there is",
+        everywhere=True,
+        rate=4,
+        proof=ERRORS % "oom",
+    ),
+    Gone(),
+    GpuFull(name="gpu-full", sequences=256),
+    GpuFull(name="gpu-full-again", sequences=64),
+    GpuFull(name="gpu-full-left", sequences=64, allocator=True),
+    GpuLost(),
+    ModelLost(),
+    Restarted(),
     FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
     FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
     FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),

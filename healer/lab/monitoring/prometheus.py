@@ -21,6 +21,8 @@ class Prometheus:
     targets: Targets
     rules: Mapping[str, str] = field(default_factory=dict[str, str])
     """Rule files: name and YAML text."""
+    objects: str = ""
+    """Address of a page with the metrics of the cluster's objects, as kube-state-metrics has it."""
     alertmanager: str | None = None
     """Its URL."""
     probed: Sequence[Probed] = ()
@@ -64,6 +66,9 @@ class Prometheus:
                 *(one.job() for one in self.probed),
             ],
         }
+        if self.objects:
+            job = {"job_name": "kube-state-metrics", "honor_labels": True}
+            found["scrape_configs"].append({**job, "static_configs": [{"targets": [self.objects]}]})
         if self.alertmanager is not None:
             receiver = {"targets": [self.alertmanager.removeprefix("http://")]}
             found["alerting"] = {"alertmanagers": [{"static_configs": [receiver]}]}

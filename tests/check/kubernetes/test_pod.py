@@ -128,3 +128,38 @@ async def test_an_empty_selector_is_refused_wherever_it_comes_from(
     careless = replace(ctx, service=replace(ctx.service, selector=selector))
     with pytest.raises(PermanentError, match="every pod: refused"):
         await look(lab, careless)
+
+
+async def test_what_no_node_has_enough_of_is_named(lab: Lab, ctx: CheckContext) -> None:
+    told = "0/3 nodes are available: 2 Insufficient nvidia.com/gpu, 3 Insufficient memory."
+
+    def refuse(pod: Object) -> None:
+        unready(pod)
+        condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+        pod["status"]["conditions"] = [{**condition, "message": told}]
+
+    first(lab, refuse)
+
+    found = await look(lab, ctx)
+
+    assert found.evidence["unschedulable"] == 1
+    assert found.evidence["lacking"] == ["memory", "nvidia.com/gpu"]
+    assert told in str(found.evidence["trouble"])
+
+
+async def test_pods_that_have_all_crashed_are_crashing_before_any_of_them_loops(
+    lab: Lab, ctx: CheckContext
+) -> None:
+    ended = {"lastState": {"terminated": {"reason": "Error", "exitCode": 1}}}
+
+    def crash(pod: Object) -> None:
+        unready(pod)
+        pod["status"]["containerStatuses"][0] |= {"restartCount": 1, **ended}
+
+    names = [str(one["metadata"]["name"]) for one in lab.pods]
+    told: list[object] = []
+    for name in names:
+        lab.change("pods", name, crash)
+        told.append((await look(lab, ctx)).evidence["crashing"])
+
+    assert told == [False, False, True]

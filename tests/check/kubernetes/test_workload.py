@@ -87,3 +87,15 @@ async def test_a_deployment_that_is_not_there_is_an_error_not_a_finding(
 ) -> None:
     with pytest.raises(RejectedError, match="not found"):
         await WorkloadState(lab.admin).look(WorkloadParams(name="nobody"), ctx)
+
+
+async def test_a_deployment_that_is_gone_is_an_answer_and_not_a_good_one(
+    lab: Lab, ctx: CheckContext
+) -> None:
+    lab.store.delete("deployments", NAMESPACE, "api")
+
+    found = await WorkloadState(lab.admin).look(PARAMS, ctx)
+
+    assert (found.known, found.holds) == (True, False)
+    told = {"exists": False, "replicas": 0, "ready": 0, "rolling": False, "paused": False}
+    assert told.items() <= found.evidence.items()

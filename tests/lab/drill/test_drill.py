@@ -215,3 +215,9 @@ def test_a_corrupt_model_comes_back_from_its_backup_for_real(home: Path) -> None
     assert "Checksum mismatch" in findings["model"]["evidence"]["first"]
     outcome = events(report, "StepFinished")[0]["outcome"]
     assert outcome["evidence"]["files"] == ["model-00001-of-00002.safetensors"]
+
+
+def test_pods_that_start_by_themselves_are_only_watched_for_real(home: Path) -> None:
+    report = drill(home, "INC-003.starting")
+    assert events(report, "Chosen")[0]["remedy"] == "starting"
+    assert_in_order(report, *healing("started"))

@@ -1,0 +1,73 @@
+"""GPU memory that fills up, where the runbook's first cures are there already or not (INC-004)."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from healer.lab.contract import Object
+from healer.lab.fault.contract import Say
+from healer.lab.fault.inside import Defect
+from healer.lab.fault.proof import shown
+from healer.lab.remote import Remote
+from healer.lab.site import SITES, Site
+
+VARIABLE = {"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "max_split_size_mb:128"}
+SETTLED_WITHIN = 90.0
+USED, FREE = "DCGM_FI_DEV_FB_USED{{where}}", "DCGM_FI_DEV_FB_FREE{{where}}"
+FULL = f"max({USED} / ({USED} + {FREE})) > 0.95"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuFull:
+    """A server of the service leaks until its GPU is full."""
+
+    name: str
+    sequences: int
+    """What the ConfigMap allows before."""
+    allocator: bool = False
+    """Is the allocator's setting there before?"""
+    service: str = "largeforge"
+    lasts: bool = True
+
+    @contextlib.asynccontextmanager
+    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        """In the end the leak is freed, and settings and environment are as shipped."""
+        site = SITES[self.service]
+        await self._prepare(remote, site, sequences=self.sequences, allocator=self.allocator)
+        leak = Defect(
+            name=self.name,
+            service=self.service,
+            defect="leak",
+            what="it leaks, and its GPU fills up",
+            proof=FULL,
+        )
+        async with leak.strike(remote, say=say):
+            yield
+        await self._prepare(remote, site, sequences=256, allocator=False)
+        say("Settings and environment are as shipped.")
+
+    async def _prepare(
+        self, remote: Remote, site: Site, *, sequences: int, allocator: bool
+    ) -> None:
+        data = {"data": {"maxNumSeqs": str(sequences)}}
+        config = site.values["config"]
+        await remote.patch("configmaps", config, data, namespace=site.namespace)
+        await self._environment(remote, site, allocator=allocator)
+        where = f'max_num_seqs{{namespace="{site.namespace}"}}'
+        query = f"min({where}) == max({where})"
+        await shown(remote, query, lambda value: value == sequences, within=SETTLED_WITHIN)
+
+    async def _environment(self, remote: Remote, site: Site, *, allocator: bool) -> None:
+        space = site.namespace
+        found = await remote.object("deployments", site.deployment, namespace=space)
+        template: Object = found["spec"]["template"]
+        (container,) = template["spec"]["containers"]
+        kept = [one for one in container["env"] if one["name"] != VARIABLE["name"]]
+        wanted = [*kept, VARIABLE] if allocator else kept
+        if wanted == container["env"]:
+            return
+        patch = {"spec": {"template": {"spec": {"containers": [{**container, "env": wanted}]}}}}
+        await remote.patch("deployments", site.deployment, patch, namespace=space)
+        scraped = f'count(up{{namespace="{space}"}}) == {site.replicas}'
+        up = f'min(up{{namespace="{space}"}}) and on () ({scraped})'
+        await shown(remote, up, lambda value: value == 1, within=SETTLED_WITHIN)

@@ -1,0 +1,91 @@
+"""Defects that only a process itself can have: leaks, and a device that stopped working.
+
+Python loads this in the lab's pods, by PYTHONPATH, before the server. It does nothing until a
+signal tells it to, and what it then does is real: memory that is held, calls of torch that torch
+refuses. A new process has none of it.
+"""
+
+import contextlib
+import ctypes
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+DEFECTS = {"leak": 1, "leak-fast": 2, "free": 3, "cuda": 4, "memory": 5}
+"""The real-time signal of each, counted from the first: nobody else uses those."""
+
+held: list[bytearray] = []
+leaking = threading.Event()
+
+
+def leak(rate: int) -> None:
+    """Hold so many MiB more every second, until told to stop or killed."""
+
+    def work() -> None:
+        while leaking.is_set():
+            chunk = bytearray(rate * MIB // 10)
+            chunk[::4096] = b"x" * len(range(0, len(chunk), 4096))  # a page counts once written
+            held.append(chunk)
+            time.sleep(0.1)
+
+    leaking.set()
+    threading.Thread(target=work, daemon=True).start()
+
+
+def free() -> None:
+    """Give it back, to the system too."""
+    leaking.clear()
+    time.sleep(0.2)
+    held.clear()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def break_linear(put: Any) -> None:
+    """From now on every matrix product first does `put`, which torch refuses with its own error."""
+    torch: Any = sys.modules["torch"]
+    whole = torch.nn.functional.linear
+
+    def linear(tensor: Any, *rest: Any) -> Any:
+        return whole(put(torch, tensor), *rest)
+
+    torch.nn.functional.linear = linear
+
+
+def on_cuda(_: Any, tensor: Any) -> Any:
+    """As after a driver that went away: the tensor must go to a device that cannot be had."""
+    return tensor.to("cuda")
+
+
+def too_large(torch: Any, tensor: Any) -> Any:
+    """As with too many sequences: more memory than there is address space."""
+    torch.empty(1 << 60, dtype=torch.uint8)
+    return tensor
+
+
+def arm() -> None:
+    """Only a server is armed."""
+    if b"serve" not in Path("/proc/self/cmdline").read_bytes().split(b"\0"):
+        return
+    work: dict[str, Callable[[], None]] = {
+        "leak": lambda: leak(15),
+        "leak-fast": lambda: leak(400),
+        "free": free,
+        "cuda": lambda: break_linear(on_cuda),
+        "memory": lambda: break_linear(too_large),
+    }
+    for name, number in DEFECTS.items():
+        signal.signal(signal.SIGRTMIN + number, partial(_woken, work[name]))
+
+
+def _woken(work: Callable[[], None], *_: object) -> None:
+    work()
+
+
+arm()
