@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import aiohttp
 
+TOKENS = (8, 16, 32, 64)
 _PATIENCE = 60.0
 """Seconds without an answer that count as no answer at all."""
 
@@ -95,7 +96,7 @@ def request(number: int, *, kind: Kind | None = None) -> Request:
         number=number,
         kind=kind or rng.choices(list(_SHARES), weights=list(_SHARES.values()))[0],
         priority=rng.choices(list(_PRIORITIES), weights=list(_PRIORITIES.values()))[0],
-        tokens=rng.choice((8, 16, 32, 64)),
+        tokens=rng.choice(TOKENS),
         patience=rng.choice((0.0, 0.05, 0.3, 1.0, 2.0)),
     )
 

@@ -87,10 +87,10 @@ class Answer(asyncio.Protocol):
         return await self._done
 
     @property
-    def tokens(self) -> int:
-        """As the server counts them."""
+    def tokens(self) -> int | None:
+        """As the server counts them; none at all where an answer ends with its first token."""
         found = _TOKENS.findall(self._tail)
-        return int(found[-1]) if found else 0
+        return int(found[-1]) if found else None
 
     def data_received(self, data: bytes) -> None:
         """The first event is timed, the rest only looked at for its end."""
@@ -155,12 +155,13 @@ async def _converse(plan: Plan, messages: Iterator[bytes], tally: Tally) -> None
         for message in messages:
             async with asyncio.timeout(plan.timeout):
                 fault = await answer.ask(message)
-            if fault or not answer.tokens:
-                tally.failures[fault or "no tokens"] += 1
+            tokens = answer.tokens
+            if fault or tokens is None:
+                tally.failures[fault or "no usage"] += 1
                 continue
             tally.first.append(answer.first)
             tally.whole.append(answer.whole)
-            tally.tokens.append(answer.tokens)
+            tally.tokens.append(tokens)
     finally:
         answer.close()
 

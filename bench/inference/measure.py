@@ -73,7 +73,8 @@ async def compare(
                 for name in order:
                     serving, running = runs[name]
                     with running():
-                        await press(serving, warm_up(load), first=first + 50_000)
+                        if turn == 0:
+                            await press(serving, warm_up(load), first=first + 50_000)
                         found[name].append(await press(serving, load, first=first))
             yield Pair(load=load, rival=tuple(found["rival"]), healer=tuple(found["healer"]))
 

@@ -8,7 +8,7 @@ from bench.inference.measure import Load, Pair, compare
 from bench.inference.report import rows_of, table
 from bench.inference.server import healer, make_model, transformers
 
-_CLIENTS = {1: 8, 8: 48, 32: 96, 64: 192}
+_CLIENTS = {1: 3, 8: 16, 32: 48, 64: 96}
 """Clients at once, and requests that they send in all."""
 
 

@@ -12,19 +12,21 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 
 import aiohttp
 
-from bench.inference.crowd import Kind, Outcome, ask, request
+from bench.inference.crowd import TOKENS, Kind, Outcome, ask, request
 from bench.inference.server import Serving, healer, make_model
 from bench.inference.verdict import Effort, Found, Row, rows_of, table
 from bench.inference.watch import Watch, gauges, running
 
 PLACES = 16
+_STEP = 0.02
 _OPTIONS = (
     f"--max-active={PLACES}",
     "--max-queued=24",
-    "--step-floor=0.02",
+    f"--step-floor={_STEP}",
     "--max-body-bytes=262144",
     "--max-request-tokens=1024",
     "--cache-ram-mb=8",
@@ -52,9 +54,11 @@ async def soak(serving: Serving, effort: Effort) -> Found:
     watch = Watch()
     async with _session(serving) as session, _session(serving) as probes:
         capacity = await measured(session, effort.calibrate)
+        # A busy machine serves less now than it may in a minute: three times must stay so.
+        most = max(capacity, PLACES / (fmean(TOKENS) * _STEP))
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(watch.run(probes, serving.pid, every=0.5))
-            outcomes, last = await storm(session, capacity * effort.times, effort.storm)
+            outcomes, last = await storm(session, most * effort.times, effort.storm)
             watching.cancel()
         settled, left = await _settled(probes, last)
         served = (await ask(session, request(0, kind=Kind.WHOLE))).whole
@@ -62,6 +66,7 @@ async def soak(serving: Serving, effort: Effort) -> Found:
     return Found(
         effort=effort,
         capacity=capacity,
+        most=most,
         rate=len(outcomes) / effort.storm,
         outcomes=tuple(outcomes),
         watch=watch,

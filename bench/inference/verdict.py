@@ -26,12 +26,14 @@ class Effort:
 class Found:
     """Everything that was seen. Rates in requests a second, times in seconds.
 
+    `capacity` is what was served at full places just before, `most` what the places ever allow.
     `left`: requests active, queued, and held by the engine, once all clients were gone.
     `places`: how many requests ran at once when all places were asked for, and how many there are.
     """
 
     effort: Effort
     capacity: float
+    most: float
     rate: float
     outcomes: tuple[Outcome, ...]
     watch: Watch
@@ -67,8 +69,11 @@ def rows_of(found: Found) -> list[Row]:
 
 
 def _load(found: Found) -> Iterable[Row]:
-    times = found.rate / found.capacity
-    yield Row(name="served at capacity: requests/s", found=f"{found.capacity:.1f}")
+    times = found.rate / found.most
+    yield Row(
+        name="served at full places, and at most possible: requests/s",
+        found=f"{found.capacity:.1f}, {found.most:.1f}",
+    )
     yield Row(
         name=f"asked for, {found.effort.storm:.0f} s long: requests/s",
         found=f"{found.rate:.1f}, {times:.1f} times",

@@ -44,22 +44,25 @@ class Watch:
 
 
 async def look(session: aiohttp.ClientSession, pid: int) -> Look:
-    """Probe once, and read the gauges."""
+    """Probe once, and read the gauges; a page that does not come is a probe that failed."""
     begun = time.perf_counter()
+    counts: dict[str, float] = {}
     try:
         async with asyncio.timeout(_TIMEOUT), session.get("/health/liveness") as response:
             live = "" if response.status == 200 else str(response.status)
+        seconds = time.perf_counter() - begun
+        async with asyncio.timeout(_TIMEOUT):
+            counts = await gauges(session)
     except (TimeoutError, aiohttp.ClientError) as error:
         live = type(error).__name__
-    seconds = time.perf_counter() - begun
-    counts = await gauges(session)
+        seconds = time.perf_counter() - begun
     return Look(
         at=begun,
         live=live,
         seconds=seconds,
         memory=usage(pid).now,
-        active=round(counts["load_shedding_active_requests"]),
-        queued=round(counts["load_shedding_queued_requests"]),
+        active=round(counts.get("load_shedding_active_requests", 0)),
+        queued=round(counts.get("load_shedding_queued_requests", 0)),
     )
 
 

@@ -32,6 +32,7 @@ def found(**more: object) -> Found:
     usual: dict[str, object] = {
         "effort": Effort(calibrate=1, storm=1),
         "capacity": 5.0,
+        "most": 5.0,
         "rate": 15.0,
         "outcomes": tuple(outcomes),
         "watch": Watch(looks=[look()] * 10),
