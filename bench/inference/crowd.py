@@ -63,7 +63,7 @@ class Request:
         words = f"{self.number} the queue is long and the disk is full"
         if self.number % 4 == 0:
             words = f"A server keeps a queue, a cache and a promise. {words}"
-        repeated = {Kind.TOO_LONG: 400, Kind.TOO_LARGE: 12_000}.get(self.kind, 1)
+        repeated = {Kind.TOO_LONG: 400, Kind.TOO_LARGE: 7_000}.get(self.kind, 1)
         return {
             "prompt": f"{words} " * repeated,
             "max_tokens": self.tokens,
