@@ -93,11 +93,22 @@ def fleet(size: int) -> Target:
     return Target(name="healer", start=start)
 
 
+async def all_sorted(server: Running, alerts: int) -> None:
+    """Wait until so many alerts have become lines of incidents."""
+    async with asyncio.timeout(300):
+        while (await _counted(server, "healer_alerts_total")) < alerts:  # noqa: ASYNC110 - a process
+            await asyncio.sleep(0.1)
+
+
 async def steps_done(server: Running) -> int:
     """How many steps have ended, as its metrics say."""
+    return await _counted(server, "healer_steps_total")
+
+
+async def _counted(server: Running, metric: str) -> int:
     page = await asyncio.to_thread(_read, server.url.replace("/webhook/alertmanager", "/metrics"))
     lines = (line.rpartition(" ") for line in page.splitlines())
-    return round(sum(float(n) for name, _, n in lines if name.startswith("healer_steps_total")))
+    return round(sum(float(n) for name, _, n in lines if name.startswith(metric)))
 
 
 async def _ready(url: str) -> None:
@@ -125,4 +136,4 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-HEALER = Target(name="healer", start=storm)
+HEALER = Target(name="healer", start=storm, sorted=all_sorted)

@@ -2,6 +2,8 @@
 
 import json
 import tempfile
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -36,6 +38,8 @@ class Figure:
     load: float
     idle: int
     peak: int
+    behind: float | None = None
+    """Seconds after the load until every recorded alert was sorted; None where nothing is."""
 
 
 async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path) -> Figure:
@@ -43,17 +47,20 @@ async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         async with target.start(Path(place)) as running:
             idle = usage(running.pid).now
-            await press(running, shape, seconds=min(1.0, seconds), first=_WARM_UP)
+            warm = await press(running, shape, seconds=min(1.0, seconds), first=_WARM_UP)
             before = usage(running.pid)
             said = await press(running, shape, seconds=seconds)
             after = usage(running.pid)
+            posts = _recorded(warm) + _recorded(said)
+            behind = await _sorted(target, running, posts * shape.alerts)
+            peak = usage(running.pid).peak
     statuses = cast("dict[str, int]", said["statuses"])
     number = cast("dict[str, float]", said)
     return Figure(
         target=target.name,
         shape=shape,
-        requests=statuses.get("200", 0),
-        refused=sum(statuses.values()) - statuses.get("200", 0),
+        requests=_recorded(said),
+        refused=sum(statuses.values()) - _recorded(said),
         rate=number["rate"],
         p50=number["p50"] or float("nan"),
         p99=number["p99"] or float("nan"),
@@ -61,8 +68,21 @@ async def measure(target: Target, shape: Shape, *, seconds: float, folder: Path)
         cpu=after.cpu - before.cpu,
         load=number["cpu"],
         idle=idle,
-        peak=after.peak,
+        peak=peak,
+        behind=behind,
     )
+
+
+async def _sorted(target: Target, running: Running, alerts: int) -> float | None:
+    if target.sorted is None:
+        return None
+    begin = time.perf_counter()
+    await target.sorted(running, alerts)
+    return time.perf_counter() - begin
+
+
+def _recorded(said: Mapping[str, object]) -> int:
+    return cast("dict[str, int]", said["statuses"]).get("200", 0)
 
 
 async def press(running: Running, shape: Shape, **bounds: float) -> dict[str, object]:

@@ -57,6 +57,12 @@ def _recorded(floor: Figure, healer: Figure) -> Iterable[Row]:
         aim=f">= {_HALF:.2f}",
         met=share >= _HALF,
     )
+    if healer.behind is not None:
+        yield Row(
+            name=f"  all of it sorted into incidents, {load}",
+            floor="-",
+            healer=f"{healer.behind:.1f} s later",
+        )
     yield Row(
         name=f"  POST answered, {load}: p50 / p99 ms",
         floor=_milliseconds(floor.p50, floor.p99),

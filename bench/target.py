@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,8 @@ class Target:
 
     name: str
     start: Callable[[Path], AbstractAsyncContextManager[Running]]
+    sorted: Callable[[Running, int], Awaitable[None]] | None = None
+    """Returns when it has dealt with so many alerts; None where recording is all that it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

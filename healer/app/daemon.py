@@ -14,11 +14,13 @@ from healer.engine.deadline import ScheduledTimer
 from healer.engine.desk import Desk
 from healer.engine.dispatcher import Dispatcher
 from healer.engine.journal import Journal
+from healer.engine.reception import Reading
 from healer.errors import Fault
 from healer.guard.maintenance import Maintenance
 from healer.guard.post import Surroundings
 from healer.intake.auth import Keyring, WebhookDoor
 from healer.intake.limit import Limits
+from healer.intake.payload import parse
 from healer.intake.server import Edge, application, listen
 from healer.intake.slack import SlackDoor
 from healer.intake.tls import context
@@ -68,6 +70,7 @@ async def daemon(
             journal=journal,
             catalog=_catalog(settings, clients, playbooks, journal, dry_run=dry_run),
             clock=clock,
+            reading=Reading(parse=parse, counted=metrics.received),
             notifiers=await _notifiers(settings, clock, stack),
             source=clients.alertmanager,
         )

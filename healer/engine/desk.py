@@ -1,12 +1,13 @@
 """What people may ask and order: read, approve, deny, cancel, pause. It never acts itself."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from healer.engine.dispatcher import Dispatcher
 from healer.engine.journal import Journal
-from healer.errors import RejectedError
-from healer.model.alert import AlertGroup
+from healer.errors import RejectedError, TimelineError
 from healer.model.event import (
     CONTROL,
     Approved,
@@ -21,7 +22,9 @@ from healer.model.event import (
 )
 from healer.model.incident import Incident, IncidentState
 from healer.model.page import Page
-from healer.model.receipt import Receipt
+
+SOON = timedelta(seconds=1)
+"""So long a list of incidents waits for deliveries that were answered, but are not sorted yet."""
 
 
 class Desk:
@@ -31,9 +34,9 @@ class Desk:
         self._dispatcher = dispatcher
         self._journal = journal
 
-    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
-        """Durable when it returns. TimelineError, UnavailableError: not recorded, send again."""
-        return await self._dispatcher.accept(groups)
+    async def deliver(self, body: bytes) -> int:
+        """Durable when it returns. TimelineError, UnavailableError: send it again."""
+        return await self._dispatcher.deliver(body)
 
     async def approve(self, incident: IncidentId, *, by: str) -> None:
         """Let a run go on that a guard asked about."""
@@ -84,6 +87,7 @@ class Desk:
         service: str = "",
     ) -> Page:
         """Newest first; `before` is the cursor of the page before."""
+        await self._sorted()
         found: list[Incident] = []
         while True:
             rows = await self._journal.latest(limit=limit, before=before)
@@ -108,6 +112,12 @@ class Desk:
     async def changed(self, incident: IncidentId, *, after: int, timeout: timedelta) -> None:
         """Return when it has entries beyond `after`, or after `timeout`."""
         await self._journal.changed(incident, after=after, timeout=timeout)
+
+    async def _sorted(self) -> None:
+        """Whoever delivered and looks then finds it; in a storm it is not waited for."""
+        with suppress(TimeoutError, TimelineError):
+            async with asyncio.timeout(SOON.total_seconds()):
+                await self._dispatcher.accept(())
 
     async def _answer(self, incident: IncidentId, answer: Event) -> None:
         known = await self._find(incident)

@@ -1,7 +1,6 @@
 """The one door: webhooks, timers, recovery and operators all end in `wake(incident)`.
 
-`accept` answers only when the alerts are on disk. Deliveries that arrive together are correlated
-together and written with one append, so a storm costs few fsyncs.
+`deliver` answers only when the delivery is on disk; it becomes lines of incidents right after.
 """
 
 import asyncio
@@ -15,13 +14,12 @@ from healer.engine.claim import Claims
 from healer.engine.deadline import Timer, alarms
 from healer.engine.journal import Journal
 from healer.engine.outbox import Outbox
-from healer.engine.reception import Reception
+from healer.engine.reception import Groups, Reading, Reception
 from healer.engine.remediation import Remediation
 from healer.errors import TimelineError
 from healer.kit.clock import Clock
 from healer.kit.duration import format_duration
 from healer.kit.task import Crew
-from healer.model.alert import AlertGroup
 from healer.model.event import (
     Alarm,
     AlarmRang,
@@ -46,6 +44,7 @@ class Dispatcher:
         journal: Journal,
         catalog: Catalog,
         clock: Clock,
+        reading: Reading | None = None,
         notifiers: Sequence[Notifier] = (),
         source: AlertSource | None = None,
     ) -> None:
@@ -57,7 +56,14 @@ class Dispatcher:
         self._timer: Timer | None = None
         self._ready = "not started"
         self._outbox = Outbox(journal=journal, catalog=catalog, clock=clock, notifiers=notifiers)
-        self._reception = Reception(journal=journal, catalog=catalog, clock=clock, woken=self.wake)
+        self._reception = Reception(
+            journal=journal,
+            catalog=catalog,
+            clock=clock,
+            reading=reading or Reading(),
+            woken=self.wake,
+            truncated=self._want_more,
+        )
         tools = Tools(
             journal=journal,
             catalog=catalog,
@@ -76,12 +82,13 @@ class Dispatcher:
         """Why it is not ready to accept alerts; '' when it is."""
         return self._ready
 
-    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
-        """Durable when it returns. TimelineError or UnavailableError: nothing was recorded."""
-        receipt = await self._reception.accept(groups)
-        if self._catch_up and any(group.truncated for group in groups):
-            self._catch_up.want()
-        return receipt
+    async def deliver(self, body: bytes) -> int:
+        """Durable when it returns a number. TimelineError or UnavailableError: send it again."""
+        return await self._reception.deliver(body)
+
+    async def accept(self, groups: Groups) -> Receipt:
+        """Sorted and durable when it returns, and all deliveries before it are as well."""
+        return await self._reception.accept(groups)
 
     def wake(self, incident: IncidentId) -> None:
         """Something has changed for this incident. Never waits."""
@@ -127,6 +134,10 @@ class Dispatcher:
             group.create_task(self._forget())
             if self._catch_up:
                 group.create_task(self._catch_up.run())
+
+    def _want_more(self) -> None:
+        if self._catch_up:
+            self._catch_up.want()
 
     async def _work(self, incident_id: IncidentId) -> None:
         try:

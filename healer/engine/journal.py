@@ -18,6 +18,7 @@ from datetime import timedelta
 from healer.errors import ConflictError, TimelineError, UnavailableError
 from healer.guard.contract import MEMORY
 from healer.kit.clock import Clock
+from healer.model.delivery import Delivery
 from healer.model.event import (
     CONTROL,
     Draft,
@@ -135,10 +136,25 @@ class Journal:
             yield
 
     async def append_held(
-        self, lines: Sequence[tuple[IncidentId, Sequence[Event]]]
+        self, lines: Sequence[tuple[IncidentId, Sequence[Event]]], *, of: Sequence[int] = ()
     ) -> Mapping[IncidentId, Incident]:
-        """Append to incidents that the caller holds or has just named: all lines or none."""
-        return await self._append(lines)
+        """Append to incidents that the caller holds or has just named: all lines or none.
+
+        With the same write the deliveries `of` which the lines were made are done with.
+        """
+        return await self._append(lines, of=of)
+
+    async def deliver(self, body: bytes) -> int:
+        """Keep a delivery as it came; its number. TimelineError: perhaps kept, send it again."""
+        try:
+            with self._stopwatch():
+                return await self._timeline.deliver(body)
+        except UnavailableError as error:
+            raise TimelineError(str(error)) from error
+
+    async def delivered(self, *, after: int, limit: int) -> Sequence[Delivery]:
+        """Deliveries that wait to be sorted, from disk."""
+        return await self._timeline.delivered(after=after, limit=limit)
 
     async def changed(self, incident: IncidentId, *, after: int, timeout: timedelta) -> None:
         """Return when it has entries beyond `after`, or when the time is up."""
@@ -170,7 +186,7 @@ class Journal:
         return (await self._append([(incident, events)]))[incident]
 
     async def _append(
-        self, lines: Sequence[tuple[IncidentId, Sequence[Event]]]
+        self, lines: Sequence[tuple[IncidentId, Sequence[Event]]], *, of: Sequence[int] = ()
     ) -> Mapping[IncidentId, Incident]:
         now = self._clock.now()
         heads: dict[IncidentId, int] = {}
@@ -180,10 +196,10 @@ class Journal:
             for offset, event in enumerate(events):
                 drafts.append(Draft(incident=incident, after=head + offset, at=now, event=event))
             heads[incident] = head + len(events)
-        return self._take(await self._write(drafts))
+        return self._take(await self._write(drafts, of))
 
-    async def _write(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
-        writing = asyncio.ensure_future(self._timeline.append(drafts))
+    async def _write(self, drafts: Sequence[Draft], of: Sequence[int]) -> Sequence[Entry]:
+        writing = asyncio.ensure_future(self._timeline.append(drafts, of=of))
         try:
             with self._stopwatch():
                 return await asyncio.shield(writing)

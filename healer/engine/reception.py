@@ -1,22 +1,28 @@
-"""Where deliveries become lines: correlate, append, and only then answer.
+"""Where deliveries become lines: kept as they come and answered, then correlated and appended.
 
-One loop takes all deliveries that are waiting and writes them with one append: group commit above
-the store, so that hundreds of webhooks at once cost one fsync. All of a batch or none is written.
+One loop sorts what waits, many deliveries with one append: group commit above the store, so that
+hundreds of webhooks cost few fsyncs. All of a batch or none is written, and with the same write its
+deliveries are done with. While more comes than can be sorted, keeping comes before sorting.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from healer.engine.catalog import Catalog
 from healer.engine.correlate import Route, Router, is_news
+from healer.engine.inbox import Inbox
 from healer.engine.journal import Journal
-from healer.errors import ConflictError, TimelineError, UnavailableError
+from healer.errors import ConflictError, PermanentError, TimelineError
 from healer.kit.clock import Clock
+from healer.kit.retry import delays
 from healer.model.alert import Alert, AlertGroup
+from healer.model.delivery import Delivery
 from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
 from healer.model.incident import Incident
 from healer.model.playbook import Playbook
@@ -24,15 +30,37 @@ from healer.model.receipt import Receipt, receipt_of
 
 _log = logging.getLogger(__name__)
 
-BATCH = 256
-"""Deliveries written with one append."""
-BACKLOG = 5000
-"""Deliveries that may wait; beyond, Alertmanager is told to come again (503)."""
+REST = 19
+"""While deliveries keep coming, sorting rests so many times as long as it worked,"""
+MOST_REST = timedelta(milliseconds=500)
+"""but never longer than this,"""
+LULL = timedelta(milliseconds=5)
+"""and not at all once nothing has come for so long."""
+AGAIN = timedelta(minutes=1)
+"""A delivery that cannot be sorted, through a fault of our own, is tried again this often."""
+
+Groups = Sequence[AlertGroup]
+
+
+def _unreadable(_: bytes) -> AlertGroup:
+    message = "nobody said how deliveries are read"
+    raise PermanentError(message)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the edge reads what it was sent, and who counts what became of it."""
+
+    parse: Callable[[bytes], AlertGroup] = _unreadable
+    counted: Callable[[Receipt], None] = lambda _: None
 
 
 @dataclass(slots=True)
 class _Waiting:
-    groups: Sequence[AlertGroup]
+    """Alerts that came by another way than a delivery; sorted after the deliveries before them."""
+
+    groups: Groups
+    behind: int
     answer: "asyncio.Future[Receipt]"
 
 
@@ -55,7 +83,7 @@ class _Place:
 
 
 class Reception:
-    """Turns deliveries into durable lines."""
+    """Turns deliveries into durable lines. `truncated` is called where alerts were left out."""
 
     def __init__(
         self,
@@ -63,62 +91,138 @@ class Reception:
         journal: Journal,
         catalog: Catalog,
         clock: Clock,
+        reading: Reading,
         woken: Callable[[IncidentId], None],
+        truncated: Callable[[], None],
     ) -> None:
         self._journal = journal
         self._catalog = catalog
         self._clock = clock
+        self._reading = reading
         self._woken = woken
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue()
+        self._truncated = truncated
+        self._inbox = Inbox(journal)
+        self._queue: deque[_Waiting] = deque()
+        self._news = asyncio.Event()
+        self._news.set()  # what an earlier life left
         self._routed: tuple[Sequence[Playbook], Router] | None = None
 
-    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
-        """Durable when it returns; UnavailableError where too much is waiting already."""
-        if self._queue.qsize() >= BACKLOG:
-            raise UnavailableError("too many deliveries are waiting to be recorded")
-        waiting = _Waiting(groups=groups, answer=asyncio.get_running_loop().create_future())
-        self._queue.put_nowait(waiting)
-        return await waiting.answer
+    async def deliver(self, body: bytes) -> int:
+        """Kept on disk as it is when this returns its number; sorted soon after.
+
+        TimelineError, UnavailableError: not kept, or nobody knows; it may be sent again.
+        """
+        number = await self._inbox.deliver(body)
+        self._news.set()
+        return number
+
+    async def accept(self, groups: Groups) -> Receipt:
+        """Sorted and durable when it returns, and so are all deliveries before it."""
+        answer: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self._queue.append(_Waiting(groups=groups, behind=self._inbox.last, answer=answer))
+        self._news.set()
+        return await answer
 
     async def run(self) -> None:
-        """Write batch after batch until cancelled."""
+        """Sort batch after batch until cancelled."""
+        looked = self._clock.now()
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            await self._write(batch)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN.total_seconds()):
+                    await self._news.wait()
+            if self._clock.now() - looked >= AGAIN:
+                looked = self._clock.now()
+                self._inbox.look_again()
+            self._news.clear()
+            await self._sort_all()
 
-    async def _write(self, batch: Sequence[_Waiting]) -> None:
+    async def _sort_all(self) -> None:
+        pauses = delays(first=timedelta(milliseconds=100), cap=timedelta(seconds=10))
+        while True:
+            try:
+                if not await self._sort_some():
+                    return
+                pauses = delays(first=timedelta(milliseconds=100), cap=timedelta(seconds=10))
+            except TimelineError as error:
+                _log.warning("deliveries wait on disk to be sorted: %s", error)
+                self._refuse_waiting(str(error))
+                await self._clock.sleep(next(pauses))
+
+    async def _sort_some(self) -> bool:
+        """The next batch; False where nothing waits."""
+        while self._queue and self._inbox.past(self._queue[0].behind):
+            await self._sort_groups(self._queue.popleft())
+        began, before = asyncio.get_running_loop().time(), self._inbox.last
+        deliveries = await self._inbox.next()
+        if not deliveries:
+            return bool(self._queue)
         try:
-            receipts = await self._record(batch)
-        except TimelineError as error:
-            _refuse(batch, str(error))
-        except Exception as error:  # noqa: BLE001 - one delivery's fault must not refuse the others
-            if len(batch) > 1:
-                for waiting in batch:
-                    await self._write([waiting])
-                return
-            _log.exception("a delivery cannot be recorded; the sender is told to try again")
-            _refuse(batch, f"the delivery cannot be recorded: {type(error).__name__}")
-        else:
-            for waiting, receipt in zip(batch, receipts, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(receipt)
+            await self._sort(deliveries)
+        except TimelineError:
+            self._inbox.take_back(deliveries[0])
+            raise
+        await self._rest(timedelta(seconds=asyncio.get_running_loop().time() - began), before)
+        return True
 
-    async def _record(self, batch: Sequence[_Waiting]) -> Sequence[Receipt]:
+    async def _rest(self, worked: timedelta, seen: int) -> None:
+        left = min(worked * REST, MOST_REST)
+        while (self._inbox.last > seen or self._inbox.writing) and left > timedelta():
+            seen = self._inbox.last
+            await self._clock.sleep(LULL)
+            left -= LULL
+
+    async def _sort(self, deliveries: Sequence[Delivery]) -> None:
+        try:
+            parsed = [[self._reading.parse(delivery.body)] for delivery in deliveries]
+            receipts = await self._record(parsed, of=[one.number for one in deliveries])
+        except TimelineError:
+            raise
+        except Exception:  # noqa: BLE001 - one delivery's fault must not keep the others waiting
+            if len(deliveries) > 1:
+                for delivery in deliveries:
+                    await self._sort([delivery])
+                return
+            number = deliveries[0].number
+            _log.exception("delivery %d cannot be sorted; it is kept, and tried again", number)
+        else:
+            for receipt, groups in zip(receipts, parsed, strict=True):
+                self._reading.counted(receipt)
+                if any(group.truncated for group in groups):
+                    self._truncated()
+
+    async def _sort_groups(self, waiting: _Waiting) -> None:
+        try:
+            (receipt,) = await self._record([waiting.groups])
+        except TimelineError as error:
+            _refuse(waiting, str(error))
+        except Exception as error:  # noqa: BLE001 - its sender is told; the others are not harmed
+            _log.exception("alerts cannot be sorted; whoever brought them is told to try again")
+            _refuse(waiting, f"they cannot be recorded: {type(error).__name__}")
+        else:
+            if not waiting.answer.done():
+                waiting.answer.set_result(receipt)
+
+    def _refuse_waiting(self, reason: str) -> None:
+        while self._queue:
+            _refuse(self._queue.popleft(), reason)
+
+    async def _record(
+        self, batch: Sequence[Groups], *, of: Sequence[int] = ()
+    ) -> Sequence[Receipt]:
         """Correlate and append; again where an incident moved on or closed meanwhile."""
         while True:
             desk = _Sorting(self._router(), self._journal, self._clock)
-            receipts = [desk.take(waiting.groups) for waiting in batch]
+            receipts = [desk.take(groups) for groups in batch]
             changed = desk.changed()
-            if not changed:
+            if not changed and not of:
                 return receipts
             known = [place.id for place in changed]
             async with self._journal.holding(known):
                 if not desk.still_true(changed):
                     continue
+                lines = [(one.id, one.events) for one in changed]
                 try:
-                    await self._journal.append_held([(one.id, one.events) for one in changed])
+                    await self._journal.append_held(lines, of=of)
                 except ConflictError:
                     continue
             for incident in known:
@@ -133,10 +237,9 @@ class Reception:
         return self._routed[1]
 
 
-def _refuse(batch: Iterable[_Waiting], reason: str) -> None:
-    for waiting in batch:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(TimelineError(reason))
+def _refuse(waiting: _Waiting, reason: str) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(TimelineError(reason))
 
 
 class _Sorting:

@@ -4,18 +4,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from healer.model.alert import AlertGroup
 from healer.model.event import Entry, Event, IncidentId, Paused
 from healer.model.incident import Incident, IncidentState
 from healer.model.page import Page
-from healer.model.receipt import Receipt
 
 
 class Desk(Protocol):
     """The engine as the edge sees it. RejectedError carries a reason: NotFound, NotAsking, ..."""
 
-    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
-        """Durable when it returns. TimelineError, UnavailableError: not recorded, send again."""
+    async def deliver(self, body: bytes) -> int:
+        """Durable when it returns a number. TimelineError, UnavailableError: send it again."""
         ...
 
     async def approve(self, incident: IncidentId, *, by: str) -> None:

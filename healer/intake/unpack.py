@@ -21,13 +21,13 @@ class Unpacker:
         if name not in ("", "identity", *ENCODINGS):
             message = f"the encoding must be one of {', '.join(ENCODINGS)}, not {name[:40]!r}"
             raise UnpackError(message)
-        self._packed = name in ENCODINGS
-        self._stream = zlib.decompressobj(_GZIP_OR_ZLIB)
+        packed = name in ENCODINGS
+        self._stream = zlib.decompressobj(_GZIP_OR_ZLIB) if packed else None
         self._begun = False
 
     def feed(self, octets: bytes, *, most: int) -> bytes:
         """At most `most` + 1 octets: whoever gets that many has too many."""
-        if not self._packed or not octets:
+        if self._stream is None or not octets:
             return octets
         if not self._begun and octets[0] & 0x0F != _METHOD and octets[0] != _GZIP:
             self._stream = zlib.decompressobj(_RAW)  # some say deflate and leave out the frame
@@ -44,6 +44,6 @@ class Unpacker:
 
     def finish(self) -> None:
         """All octets were fed; UnpackError where the packed content has no end."""
-        if self._packed and not self._stream.eof:
+        if self._stream is not None and not self._stream.eof:
             message = "the packed content ends too early"
             raise UnpackError(message)

@@ -1,4 +1,4 @@
-"""POST /webhook/alertmanager: parse, hand over, and answer 200 only once it is on disk."""
+"""POST /webhook/alertmanager: prove that it can be read, and answer 200 once it is on disk."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,8 @@ from healer.errors import TemporaryError, TimelineError
 from healer.intake.auth import WebhookDoor
 from healer.intake.contract import Desk
 from healer.intake.limit import FullError, Gate, Limits
-from healer.intake.payload import PayloadError, parse
+from healer.intake.payload import PayloadError, prove
 from healer.intake.reply import RefusedError, read, reply, retry_later
-from healer.model.receipt import Receipt
 
 
 class Counters:
@@ -21,23 +20,14 @@ class Counters:
         self._webhooks = Counter(
             "healer_webhooks", "Deliveries by answer.", ["code"], registry=registry
         )
-        self._alerts = Counter(
-            "healer_alerts",
-            "Alerts recorded, by what came of them.",
-            ["service", "outcome"],
-            registry=registry,
-        )
+        self._answers: dict[int, Counter] = {}
 
     def answered(self, code: int) -> None:
         """One delivery was answered."""
-        self._webhooks.labels(str(code)).inc()
-
-    def recorded(self, receipt: Receipt) -> None:
-        """The alerts of one delivery are on disk."""
-        for service, counts in (receipt.services or {"": receipt.counts()}).items():
-            for outcome, count in counts.items():
-                if count:
-                    self._alerts.labels(service, outcome).inc(count)
+        child = self._answers.get(code)
+        if child is None:
+            child = self._answers[code] = self._webhooks.labels(str(code))
+        child.inc()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +44,7 @@ class Webhook:
         """One delivery."""
         code = 500
         try:
-            response = reply((await self._receive(request)).counts())
+            response = reply(await self._receive(request))
             code = 200
         except RefusedError as error:
             response = error.response()
@@ -63,18 +53,18 @@ class Webhook:
             self.counters.answered(code)
         return response
 
-    async def _receive(self, request: web.Request) -> Receipt:
+    async def _receive(self, request: web.Request) -> dict[str, int]:
         refusal = self.door.refusal(request)
         if refusal:
             challenges = tuple(("WWW-Authenticate", offer) for offer in self.door.challenges)
             raise RefusedError(401, refusal, headers=challenges)
         try:
             with self.gate.slot() as slot:
-                group = parse(await read(request, slot, self.limits))
-                receipt = await self.desk.accept([group])
+                body = await read(request, slot, self.limits)
+                alerts = prove(body)
+                number = await self.desk.deliver(body)
         except PayloadError as error:
             raise RefusedError(400, error.problem, details={"where": error.where}) from None
         except (FullError, TimelineError, TemporaryError) as error:
             raise retry_later(str(error), self.limits) from error
-        self.counters.recorded(receipt)
-        return receipt
+        return {"delivery": number, "alerts": alerts}

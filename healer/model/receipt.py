@@ -1,4 +1,4 @@
-"""What became of the alerts of a delivery, in numbers: the answer to whoever delivered them."""
+"""What became of the alerts of a delivery, in numbers."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -20,16 +20,6 @@ class Receipt:
     services: Mapping[str, Mapping[str, int]] = field(
         default_factory=dict[str, Mapping[str, int]], compare=False
     )
-
-    def counts(self) -> dict[str, int]:
-        """Its numbers by name."""
-        return {
-            "opened": self.opened,
-            "joined": self.joined,
-            "repeated": self.repeated,
-            "resolved": self.resolved,
-            "unmatched": self.unmatched,
-        }
 
 
 def receipt_of(tally: Mapping[tuple[str, str], int]) -> Receipt:

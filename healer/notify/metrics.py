@@ -22,6 +22,7 @@ from healer.model.event import (
 )
 from healer.model.incident import Incident
 from healer.model.outcome import Decision
+from healer.model.receipt import Receipt
 from healer.notify.phrase import short
 
 OTHER = "other"
@@ -54,6 +55,9 @@ class EntryMetrics:
         self._pauses: set[str] = set()
         self._incidents = self._gauge(
             "healer_incidents", "Incidents not archived.", "service", "state"
+        )
+        self._alerts = self._counter(
+            "healer_alerts", "Alerts delivered, by what became of them.", "service", "outcome"
         )
         self._steps = self._counter("healer_steps", "Steps that ended.", "action", "result")
         self._refusals = self._counter(
@@ -95,6 +99,12 @@ class EntryMetrics:
         if entry.incident != CONTROL:
             self._place(incident)
         self._count(entry, incident)
+
+    def received(self, receipt: Receipt) -> None:
+        """Count the alerts of one delivery, now that they are sorted."""
+        for service, counts in receipt.services.items():
+            for outcome, count in counts.items():
+                self._alerts.labels(service and self._bound["service"](service), outcome).inc(count)
 
     def _count(self, entry: Entry, incident: Incident) -> None:
         match entry.event:

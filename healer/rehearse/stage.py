@@ -13,6 +13,7 @@ from healer.errors import RejectedError
 from healer.guard.maintenance import Maintenance
 from healer.guard.post import Surroundings
 from healer.kit.duration import format_duration
+from healer.model.alert import AlertGroup
 from healer.model.event import Entry, StepFinished
 from healer.model.incident import Incident, IncidentState
 from healer.model.outcome import Result
@@ -126,7 +127,7 @@ class _Stage:
         for part in self.case.then:
             if part.at is not None:
                 self._later(part, part.at + part.delay)
-        await self.desk.accept([first])
+        await self._accept(first)
 
     def _later(self, part: ThenPart, delay: timedelta) -> None:
         """What checks see changes with the step itself; what people do comes after."""
@@ -161,7 +162,11 @@ class _Stage:
         if part.resolve:
             groups.append(self.world.resolve(None if part.resolve is True else part.resolve))
         if groups:
-            await self.desk.accept(groups)
+            await self._accept(*groups)
+
+    async def _accept(self, *groups: AlertGroup) -> None:
+        if self.dispatcher is not None:
+            await self.dispatcher.accept(groups)
 
     async def _order(self, part: ThenPart) -> None:
         if part.pause:

@@ -22,6 +22,7 @@ SELECT (SELECT json_group_array(json_array(
         FROM incident WHERE closed = 0 AND key IN (SELECT value FROM json_each(?))),
        ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'entry'), 0)
 """
+_LAST = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)"
 _CLOSE = "UPDATE incident SET closed = 1 WHERE id IN (SELECT value FROM json_each(?))"
 _ARCHIVE = "UPDATE incident SET archived = 1 WHERE id IN (SELECT value FROM json_each(?))"
 _OPEN = """
@@ -29,10 +30,12 @@ INSERT INTO incident (key, id, opened, closed, archived)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)
 """
 _ENTRY = "INSERT INTO entry (position, incident, seq, at, event) VALUES "
+_DELIVERY = "INSERT INTO delivery (number, body) VALUES "
+_SORTED = "DELETE FROM delivery WHERE number IN (SELECT value FROM json_each(?))"
 _ROWS = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 """Rows per statement: few sizes, so that statements stay prepared, and few steps for any number."""
 
-Row = tuple[int, str, int, int, bytes]
+Row = tuple[int | str | bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,19 @@ class Ask:
     drafts: Sequence[Draft]
     lines: Sequence[bytes]
     size: int
+    of: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One call of `deliver`."""
+
+    body: bytes
+
+    @property
+    def size(self) -> int:
+        """In octets."""
+        return len(self.body)
 
 
 def key_text(key: IncidentKey) -> str:
@@ -50,13 +66,40 @@ def key_text(key: IncidentKey) -> str:
     return json.dumps([key.service, key.playbook, target.namespace, target.kind, target.name])
 
 
-def write(connection: sqlite3.Connection, asks: Sequence[Ask]) -> Sequence[int | TimelineError]:
-    """Commit all that can be; for each the position of its first line, or why it was refused."""
+def write(
+    connection: sqlite3.Connection, asks: Sequence[Ask | Post]
+) -> Sequence[int | TimelineError]:
+    """Commit all that can be; for each its number, or why it was refused.
+
+    That of a delivery is its own, that of an append the position of its first line.
+    """
     connection.execute("BEGIN IMMEDIATE")
+    posted = iter(_post(connection, [ask for ask in asks if isinstance(ask, Post)]))
+    appended = iter(_append(connection, [ask for ask in asks if isinstance(ask, Ask)]))
+    answers = [next(posted if isinstance(ask, Post) else appended) for ask in asks]
+    connection.execute("COMMIT")
+    return answers
+
+
+def _post(connection: sqlite3.Connection, posts: Sequence[Post]) -> Sequence[int]:
+    """The numbers of the deliveries."""
+    if not posts:
+        return ()
+    (last,) = connection.execute(_LAST).fetchone()
+    numbers = range(last + 1, last + 1 + len(posts))
+    _insert(connection, _DELIVERY, [(n, one.body) for n, one in zip(numbers, posts, strict=True)])
+    return numbers
+
+
+def _append(connection: sqlite3.Connection, asks: Sequence[Ask]) -> Sequence[int | TimelineError]:
+    """The position of each first line, or why nothing of that call was written."""
+    if not asks:
+        return ()
     ledger, position = _known(connection, asks)
     answers: list[int | TimelineError] = []
     rows: list[Row] = []
     placed: list[tuple[Draft, int]] = []
+    sorted_: list[int] = []
     for ask in asks:
         try:
             ledger.admit(ask.drafts)
@@ -64,14 +107,16 @@ def write(connection: sqlite3.Connection, asks: Sequence[Ask]) -> Sequence[int |
             answers.append(error)
             continue
         answers.append(position + 1)
+        sorted_.extend(ask.of)
         for draft, line in zip(ask.drafts, ask.lines, strict=True):
             position += 1
             at = (draft.at - EPOCH) // MICROSECOND
             rows.append((position, draft.incident, draft.after + 1, at, line))
             placed.append((draft, position))
-    _insert(connection, rows)
+    _insert(connection, _ENTRY, rows)
     _index(connection, placed)
-    connection.execute("COMMIT")
+    if sorted_:
+        connection.execute(_SORTED, (json.dumps(sorted_),))
     return answers
 
 
@@ -89,10 +134,11 @@ def _known(connection: sqlite3.Connection, asks: Sequence[Ask]) -> tuple[Ledger,
     return Ledger.of(json.loads(heads), holders), position
 
 
-def _insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+def _insert(connection: sqlite3.Connection, into: str, rows: Sequence[Row]) -> None:
     left = iter(rows)
+    places = f"({','.join('?' * len(rows[0]))})" if rows else ""
     for size in _ROWS:
-        statement = _ENTRY + ",".join(["(?,?,?,?,?)"] * size)
+        statement = into + ",".join([places] * size)
         for _ in range(len(rows) // size):
             connection.execute(statement, list(chain.from_iterable(islice(left, size))))
         rows = rows[len(rows) // size * size :]

@@ -4,20 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from healer.model.delivery import Delivery
 from healer.model.event import Draft, Entry, IncidentId, IncidentKey
 
 
 class Timeline(Protocol):
     """An append-only record of incidents, readable by others as soon as an append returned."""
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         """Write all drafts or none; when this returns they survive kill -9 and power loss.
+
+        `of` are the deliveries that were sorted into these lines, or into none: with the very
+        same write they stop being `delivered`. Unknown numbers are no harm.
 
         Drafts of one call may be of several incidents, and several of one incident (each `after`
         the one before it). ConflictError where an incident's last entry is not number `after`,
         and where an Opened has a key that another open incident has; TimelineError where it
         could not be written. After a TimelineError it is unknown whether it was: read again.
         """
+        ...
+
+    async def deliver(self, body: bytes) -> int:
+        """Keep a delivery as it came, as durably as `append`; its number, above all before it."""
+        ...
+
+    async def delivered(self, *, after: int = 0, limit: int = 256) -> Sequence[Delivery]:
+        """Deliveries that were not sorted yet, with number > after, in order."""
         ...
 
     async def read(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice
 
+from healer.model.delivery import Delivery
 from healer.model.event import Archived, Draft, Entry, Event, IncidentId, IncidentKey, Opened
 from healer.timeline.codec import decode, encode
 from healer.timeline.ledger import Ledger, check
@@ -16,13 +18,28 @@ class MemoryTimeline:
         self._entries: list[Entry] = []
         self._lines: dict[IncidentId, list[Entry]] = {}
         self._unfinished: dict[IncidentId, None] = {}
+        self._delivered: dict[int, bytes] = {}
+        self._deliveries = 0
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         """Write all drafts or none."""
         check(drafts)
         events = [decode(encode(draft.event)) for draft in drafts]  # what a file would give back
         self._ledger.admit(drafts)
+        for number in of:
+            self._delivered.pop(number, None)
         return tuple(map(self._write, drafts, events))
+
+    async def deliver(self, body: bytes) -> int:
+        """Keep a delivery as it came; its number."""
+        self._deliveries += 1
+        self._delivered[self._deliveries] = body
+        return self._deliveries
+
+    async def delivered(self, *, after: int = 0, limit: int = 256) -> Sequence[Delivery]:
+        """Deliveries that were not sorted yet, with number > after, in order."""
+        found = (Delivery(*one) for one in self._delivered.items() if one[0] > after)
+        return tuple(islice(found, max(limit, 0)))
 
     async def read(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:
         """The incident's entries with seq > after, in order."""

@@ -29,6 +29,12 @@ MIGRATIONS = (
     CREATE INDEX incident_unfinished ON incident (opened) WHERE archived = 0;
     CREATE INDEX incident_opened ON incident (opened);
     """,
+    """
+    CREATE TABLE delivery (                        -- as they came; gone once they are sorted
+      number INTEGER PRIMARY KEY AUTOINCREMENT,
+      body BLOB NOT NULL
+    ) STRICT;
+    """,
 )
 """The n-th brings a file from user_version n to n + 1. Only ever add."""
 

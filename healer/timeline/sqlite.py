@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from healer.errors import TimelineError
+from healer.model.delivery import Delivery
 from healer.model.event import Draft, Entry, IncidentId, IncidentKey
 from healer.timeline.batch import EPOCH, MICROSECOND, key_text
 from healer.timeline.codec import decode, encode
@@ -38,6 +39,7 @@ _FOLLOW = """
 SELECT position, incident, seq, at, event FROM entry
 WHERE position > ? ORDER BY position LIMIT ?
 """
+_DELIVERED = "SELECT number, body FROM delivery WHERE number > ? ORDER BY number LIMIT ?"
 _FIND_OPEN = "SELECT id FROM incident WHERE key = ? AND closed = 0"
 _UNFINISHED = "SELECT id FROM incident WHERE archived = 0 ORDER BY opened"
 _CHANGED = """
@@ -63,12 +65,13 @@ class SqliteTimeline:
         lock = await asyncio.to_thread(_prepare, path)
         return cls(path, lock=lock, backlog=backlog or Backlog())
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         """Write all drafts or none; UnavailableError where too many wait already."""
-        if not drafts:
+        if not (drafts or of):
             return ()
         check(drafts)
-        first = await self._writer.append(drafts, [encode(draft.event) for draft in drafts])
+        lines = [encode(draft.event) for draft in drafts]
+        first = await self._writer.append(drafts, lines, of=of)
         return tuple(
             Entry(
                 incident=draft.incident,
@@ -79,6 +82,14 @@ class SqliteTimeline:
             )
             for position, draft in enumerate(drafts, start=first)
         )
+
+    async def deliver(self, body: bytes) -> int:
+        """Keep a delivery as it came; UnavailableError where too many writes wait already."""
+        return await self._writer.deliver(body)
+
+    async def delivered(self, *, after: int = 0, limit: int = 256) -> Sequence[Delivery]:
+        """Deliveries that were not sorted yet, with number > after, in order."""
+        return await self._ask(_DELIVERED, (after, max(limit, 0)), _deliveries)
 
     async def read(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:
         """The incident's entries with seq > after, in order."""
@@ -178,6 +189,10 @@ def _entry(row: EntryRow) -> Entry:
         raise TimelineError(message) from error
     moment = EPOCH + timedelta(microseconds=at)
     return Entry(incident=IncidentId(incident), seq=seq, at=moment, event=event, position=position)
+
+
+def _deliveries(rows: Sequence[Row]) -> Sequence[Delivery]:
+    return tuple(Delivery(*row) for row in cast("Sequence[tuple[int, bytes]]", rows))
 
 
 def _names(rows: Sequence[Row]) -> Sequence[IncidentId]:

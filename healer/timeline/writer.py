@@ -15,10 +15,12 @@ from queue import Empty, SimpleQueue
 
 from healer.errors import TimelineError, UnavailableError
 from healer.model.event import Draft
-from healer.timeline.batch import Ask, write
+from healer.timeline.batch import Ask, Post, write
 
 Answer = int | TimelineError
-"""The position of the first line, or why nothing was written."""
+"""The number of what was written, or why nothing was."""
+
+Asked = tuple[Ask | Post, "asyncio.Future[int]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Writer:
         self._connect = connect
         self._backlog = backlog
         self._loop = asyncio.get_running_loop()
-        self._asks: SimpleQueue[tuple[Ask, asyncio.Future[int]] | None] = SimpleQueue()
+        self._asks: SimpleQueue[Asked | None] = SimpleQueue()
         self._waiting = 0
         self._size = 0
         self._closed = False
@@ -46,21 +48,16 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="timeline-writer", daemon=True)
         self._thread.start()
 
-    async def append(self, drafts: Sequence[Draft], lines: Sequence[bytes]) -> int:
+    async def append(
+        self, drafts: Sequence[Draft], lines: Sequence[bytes], *, of: Sequence[int] = ()
+    ) -> int:
         """Write the lines of the drafts; when this returns the position of the first, they stay."""
-        if self._closed:
-            message = "the timeline is closed"
-            raise TimelineError(message)
         size = sum(map(len, lines))
-        full = self._waiting >= self._backlog.appends or self._size + size > self._backlog.size
-        if self._waiting and full:
-            message = f"the timeline is overloaded: {self._waiting} appends wait to be written"
-            raise UnavailableError(message, retry_after=timedelta(seconds=1))
-        future: asyncio.Future[int] = self._loop.create_future()
-        self._waiting += 1
-        self._size += size
-        self._asks.put((Ask(drafts=drafts, lines=lines, size=size), future))
-        return await future
+        return await self._write(Ask(drafts=drafts, lines=lines, of=of, size=size))
+
+    async def deliver(self, body: bytes) -> int:
+        """Write a delivery as it came; when this returns its number, it stays."""
+        return await self._write(Post(body=body))
 
     async def close(self) -> None:
         """Write what waits, then end the thread."""
@@ -69,6 +66,21 @@ class Writer:
             self._asks.put(None)
         await asyncio.shield(self._stopped)
         self._thread.join()
+
+    async def _write(self, ask: Ask | Post) -> int:
+        if self._closed:
+            message = "the timeline is closed"
+            raise TimelineError(message)
+        size = ask.size
+        full = self._waiting >= self._backlog.appends or self._size + size > self._backlog.size
+        if self._waiting and full:
+            message = f"the timeline is overloaded: {self._waiting} writes wait for the disk"
+            raise UnavailableError(message, retry_after=timedelta(seconds=1))
+        future: asyncio.Future[int] = self._loop.create_future()
+        self._waiting += 1
+        self._size += size
+        self._asks.put((ask, future))
+        return await future
 
     def _run(self) -> None:
         try:
@@ -79,7 +91,7 @@ class Writer:
             with suppress(RuntimeError):  # the loop is gone, and with it all who waited
                 self._loop.call_soon_threadsafe(self._end)
 
-    def _next(self) -> list[tuple[Ask, asyncio.Future[int]]]:
+    def _next(self) -> list[Asked]:
         """What waits, at least one; nothing where the end was asked for."""
         first = self._asks.get()
         batch = [] if first is None else [first]
@@ -92,7 +104,7 @@ class Writer:
                 batch.append(following)
         return batch
 
-    def _serve(self, batch: list[tuple[Ask, asyncio.Future[int]]]) -> None:
+    def _serve(self, batch: list[Asked]) -> None:
         answers: Sequence[Answer] = ()
         try:
             if self._connection is None:
@@ -112,9 +124,7 @@ class Writer:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _settle(
-        self, batch: list[tuple[Ask, asyncio.Future[int]]], answers: Sequence[Answer]
-    ) -> None:
+    def _settle(self, batch: list[Asked], answers: Sequence[Answer]) -> None:
         lost = [_failed(None)] * (len(batch) - len(answers))
         for (ask, future), answer in zip(batch, [*answers, *lost], strict=True):
             self._waiting -= 1

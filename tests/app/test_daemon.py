@@ -11,6 +11,7 @@ import yaml
 from healer.app.daemon import daemon
 from healer.app.vocabulary import (
     FREE_ACTIONS,
+    FREE_CHECKS,
     KUBERNETES_ACTIONS,
     KUBERNETES_CHECKS,
     PROMETHEUS_ACTIONS,
@@ -83,7 +84,7 @@ def write(folder: Path, **more: object) -> Path:
 
 def test_no_word_is_there_twice() -> None:
     actions = (*KUBERNETES_ACTIONS, *PROMETHEUS_ACTIONS, *FREE_ACTIONS)
-    checks = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS)
+    checks = (*KUBERNETES_CHECKS, *PROMETHEUS_CHECKS, *FREE_CHECKS)
     assert len(vocabulary().actions) == len(actions)
     assert len(vocabulary().checks) == len(checks)
 

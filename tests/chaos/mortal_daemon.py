@@ -14,7 +14,7 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from healer.cli import serve
 from healer.model.event import Draft, Entry, Event, Moment, StepFinished, StepStarted, Verified
 from healer.settings import load_settings
 from healer.timeline.sqlite import SqliteTimeline
-from tests.fakes.mortal import MortalTimeline
+from tests.fakes.mortal import MortalTimeline, Written
 
 WARM = (stream, prometheus_connect, serve)
 """What the daemon imports only when it needs it."""
@@ -41,27 +41,32 @@ class SuicidalTimeline(MortalTimeline):
     spares: Collection[str] = ()
     _sparing: bool = False
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
-        self.appends += 1
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         events = [draft.event for draft in drafts]
-        begun = [one.step for one in events if isinstance(one, StepStarted)]
+        return await self._write(lambda: self.inner.append(drafts, of=of), *events)
+
+    async def deliver(self, body: bytes) -> int:
+        return await self._write(lambda: self.inner.deliver(body))
+
+    async def _write(self, write: Callable[[], Awaitable[Written]], *events: Event) -> Written:
+        self.appends += 1
         last = self.appends == self.dies_at
         if last and not self.written:
             _die()
         if self._sparing and any(isinstance(one, StepFinished) for one in events):
             _die()
-        entries = await self.inner.append(drafts)
-        kinds = " ".join(type(event).__name__ for event in events)
+        written = await write()
+        begun = [one.step for one in events if isinstance(one, StepStarted)]
         _say(
             life=self.life,
-            append=kinds,
+            append=" ".join(type(event).__name__ for event in events) or "Delivery",
             begun=" ".join(begun),
             healed=any(map(_is_healed, events)),
         )
         self._sparing = self._sparing or any(step in self.spares for step in begun)
         if last and not self._sparing:
             _die()
-        return entries
+        return written
 
 
 def _is_healed(event: Event) -> bool:

@@ -32,9 +32,9 @@ async def live(*, dies_at: int | None, written: bool, disk: Disk) -> tuple[House
         await until_dead_or_done(mortal, seconds=2400)
     second = House(disk=disk, timeline=disk_timeline, playbooks=[TWO_STEPS], notifiers=[channel])
     async with second.life(clock=clock):
-        await second.desk.accept([group(alert())])
+        await second.accept([group(alert())])
         await asyncio.sleep(60)
-        await second.desk.accept([group(alert(resolved=True))])
+        await second.accept([group(alert(resolved=True))])
         await asyncio.sleep(3600)
     return second, channel
 
@@ -42,7 +42,7 @@ async def live(*, dies_at: int | None, written: bool, disk: Disk) -> tuple[House
 async def deliver(house: House, mortal: MortalTimeline) -> None:
     """Deliver once; Alertmanager does not wait for the answer of a dead daemon."""
     dead = asyncio.ensure_future(mortal.dead.wait())
-    answer = asyncio.ensure_future(house.desk.accept([group(alert())]))
+    answer = asyncio.ensure_future(house.accept([group(alert())]))
     await asyncio.wait({dead, answer}, return_when=asyncio.FIRST_COMPLETED)
     dead.cancel()
     answer.cancel()
@@ -83,9 +83,9 @@ async def test_the_walk_has_fewer_writes_than_are_tried() -> None:
     mortal = MortalTimeline(inner=MemoryTimeline())
     house = House(timeline=mortal, playbooks=[TWO_STEPS], notifiers=[FakeChannel()])
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(3600)
         started = [one for one in await house.events() if isinstance(one, StepStarted)]
     assert len(started) == 2

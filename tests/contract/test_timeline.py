@@ -1,7 +1,6 @@
 """What every timeline promises, over every adapter."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -34,8 +33,7 @@ from healer.model.incident import fold
 from healer.model.outcome import Evidence, Finding
 from healer.model.service import Target
 from healer.timeline.contract import Timeline
-from healer.timeline.memory import MemoryTimeline
-from healer.timeline.sqlite import SqliteTimeline
+from tests.contract.conftest import opened_timeline
 
 START = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 CLOSED = Closed(ending=Ending.HEALED, reason="it holds")
@@ -61,23 +59,6 @@ def draft(incident: str, after: int, event: Event, *, minute: int = 0) -> Draft:
 
 def said(text: str) -> NothingMatched:
     return NothingMatched(reason=text)
-
-
-async def opened_timeline(kind: str, folder: Path) -> Timeline:
-    match kind:
-        case "memory":
-            return MemoryTimeline()
-        case "sqlite":
-            return await SqliteTimeline.open(folder / "timeline.db")
-        case _:
-            raise AssertionError(kind)
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def timeline(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Timeline]:
-    timeline = await opened_timeline(str(request.param), tmp_path)
-    yield timeline
-    await timeline.close()
 
 
 async def lines(timeline: Timeline, incident: str) -> list[tuple[int, Event]]:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.looptime
 
 async def cancelled_midway(house: House) -> None:
     """The step has begun, and somebody takes over."""
-    await house.desk.accept([group(alert())])
+    await house.accept([group(alert())])
     await asyncio.sleep(1)
     assert house.incident.run.in_flight is not None
     await house.desk.cancel(house.incident.id, by="ada", reason="mine")

@@ -28,11 +28,11 @@ class DoubtfulTimeline(MemoryTimeline):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         if self.overloaded:
             self.overloaded -= 1
             raise UnavailableError("overloaded")
-        written = await super().append(drafts)
+        written = await super().append(drafts, of=of)
         if self.lies_after and written[-1].seq > self.lies_after:
             self.lies, self.lies_after = 1, 0
         if self.lies:
@@ -51,8 +51,8 @@ async def test_an_overloaded_timeline_refuses_the_delivery_and_the_daemon_goes_o
     async with House(timeline=DoubtfulTimeline(overloaded=1)).life() as house:
         async with asyncio.timeout(5):
             with pytest.raises(TimelineError, match="overloaded"):
-                await house.desk.accept([group(alert())])
-            assert await house.desk.accept([group(alert())]) == Receipt(opened=1)
+                await house.accept([group(alert())])
+            assert await house.accept([group(alert())]) == Receipt(opened=1)
         await asyncio.sleep(60)
         assert len(house.disk.effects) == 1
 
@@ -60,8 +60,8 @@ async def test_an_overloaded_timeline_refuses_the_delivery_and_the_daemon_goes_o
 async def test_an_alert_that_was_written_though_the_disk_said_no_is_worked_on() -> None:
     async with House(timeline=DoubtfulTimeline(lies=1)).life() as house:
         with pytest.raises(TimelineError):
-            await house.desk.accept([group(alert())])
-        assert await house.desk.accept([group(alert())]) == Receipt(repeated=1)
+            await house.accept([group(alert())])
+        assert await house.accept([group(alert())]) == Receipt(repeated=1)
         await asyncio.sleep(60)
         assert len(house.disk.effects) == 1
 
@@ -71,9 +71,9 @@ async def test_an_incident_that_only_the_disk_knows_does_not_stop_the_reception(
     async with House(timeline=timeline).life() as house:
         timeline.unreadable = 1
         with pytest.raises(TimelineError):
-            await house.desk.accept([group(alert())])
+            await house.accept([group(alert())])
         async with asyncio.timeout(5):
-            await house.desk.accept([group(alert())])
+            await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert len(house.disk.effects) == 1
 
@@ -82,7 +82,7 @@ async def test_a_walk_goes_on_where_the_record_of_any_of_its_lines_was_doubtful(
     for after in range(2, 11):
         timeline = DoubtfulTimeline()
         async with House(timeline=timeline).life() as house:
-            await house.desk.accept([group(alert())])
+            await house.accept([group(alert())])
             timeline.lies_after = after
             await asyncio.sleep(300)
             assert len(house.disk.effects) == 1, f"after line {after}"
@@ -108,11 +108,11 @@ async def test_a_delivery_that_breaks_the_sorting_is_refused_alone() -> None:
     async with House(playbooks=[replace(PLAYBOOK, name="DISK")]).life() as house:
         async with asyncio.timeout(5):
             answers = await asyncio.gather(
-                house.desk.accept([group(alert(pod="a"), hostile)]),
-                house.desk.accept([group(alert(pod="a"))]),
-                house.desk.accept([group(alert(pod="b"))]),
+                house.accept([group(alert(pod="a"), hostile)]),
+                house.accept([group(alert(pod="a"))]),
+                house.accept([group(alert(pod="b"))]),
                 return_exceptions=True,
             )
         assert isinstance(answers[0], TimelineError)
         assert list(answers[1:]) == [Receipt(opened=1), Receipt(joined=1)]
-        assert await house.desk.accept([group(alert(pod="c"))]) == Receipt(joined=1)
+        assert await house.accept([group(alert(pod="c"))]) == Receipt(joined=1)

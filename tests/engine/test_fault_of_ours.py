@@ -27,7 +27,7 @@ OTHER = replace(PLAYBOOK, name="OTHER", match=((replace(PLAYBOOK.match[0][0], va
 async def test_a_check_with_a_fault_is_a_finding_that_is_not_known() -> None:
     disk = Disk(faults={"look": KeyError("status")})
     async with House(disk=disk).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(20)
         assert house.is_in(IncidentState.HELD)
         findings = house.incident.run.findings
@@ -41,7 +41,7 @@ async def test_a_check_with_a_fault_is_a_finding_that_is_not_known() -> None:
 async def test_an_action_with_a_fault_calls_a_human() -> None:
     disk = Disk(faults={"prepare": KeyError("status")})
     async with House(disk=disk).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert disk.effects == []
         assert house.incident.escalated is not None
@@ -53,7 +53,7 @@ async def test_what_cannot_be_settled_for_a_fault_is_not_known_and_never_tried_a
     disk = Disk(faults={"settle": KeyError("status")}, fail=[TemporaryError("connection lost")])
     house = House(disk=disk, playbooks=[PATIENT], effect=Effect.DISRUPTIVE)
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         finished = [one for one in await house.events() if isinstance(one, StepFinished)]
         assert [one.outcome.result for one in finished] == [Result.ABANDONED]
@@ -73,7 +73,7 @@ class Yesterday(FakeGuard):
 async def test_a_guard_that_names_a_moment_in_the_past_is_not_asked_in_a_spin() -> None:
     guard = Yesterday()
     async with House(guard=guard).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert 2 <= len(guard.asked) <= 70
 
@@ -87,11 +87,11 @@ class Choosy(MemoryTimeline):
     def __post_init__(self) -> None:
         super().__init__()
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         if self.times and any(_is_hold(one.event) for one in drafts):
             self.times -= 1
             raise TimelineError("disk full")
-        return await super().append(drafts)
+        return await super().append(drafts, of=of)
 
 
 def _is_hold(event: Event) -> bool:
@@ -103,7 +103,7 @@ async def test_a_record_that_fails_while_settling_is_not_taken_for_an_answer_of_
     disk = Disk(fail=[TemporaryError("lost")], faults={"settle": TemporaryError("away")})
     house = House(timeline=timeline, disk=disk, playbooks=[PATIENT], effect=Effect.DISRUPTIVE)
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
         disk.faults.clear()
         await asyncio.sleep(120)
@@ -115,9 +115,9 @@ async def test_nobody_is_called_for_an_incident_that_an_operator_closed_meanwhil
     playbook = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
     disk = Disk()
     async with House(playbooks=[playbook], disk=disk).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         disk.fail = [TemporaryError("lost")]
         disk.faults["settle"] = TemporaryError("away")
         await asyncio.sleep(1900)
@@ -132,15 +132,15 @@ async def test_what_can_never_be_verified_does_not_keep_its_target_once_people_h
     disk = Disk(cures=0)
     playbook = replace(PLAYBOOK, escalate=replace(PLAYBOOK.escalate, after=timedelta(minutes=10)))
     async with House(disk=disk, playbooks=[playbook, OTHER]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(10)
         assert len(disk.effects) == 1
         disk.away = 10**9
         await asyncio.sleep(900)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(60)
         assert house.incident.closed is not None
         disk.away = 0
-        await house.desk.accept([group(alert("DiskSlow"))])
+        await house.accept([group(alert("DiskSlow"))])
         await asyncio.sleep(60)
         assert len(disk.effects) == 2

@@ -23,9 +23,9 @@ LENT = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
 
 async def test_nothing_is_put_back_while_an_operator_has_paused_healer() -> None:
     async with House(playbooks=[LENT]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await house.desk.pause(by="ada", reason="my hands are on it")
         await asyncio.sleep(7200)
         assert len(house.disk.effects) == 1
@@ -38,7 +38,7 @@ async def test_nothing_is_put_back_while_an_operator_has_paused_healer() -> None
 async def test_nothing_is_taken_back_while_an_operator_has_paused_healer() -> None:
     playbook = with_steps(replace(FREE, undo=Undo.ON_FAILURE))
     async with House(playbooks=[playbook], disk=Disk(cures=1)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
         await house.desk.pause(by="ada", reason="my hands are on it")
         await asyncio.sleep(1800)
@@ -52,12 +52,12 @@ async def test_nothing_is_put_back_while_another_remediation_works_on_the_target
     verify = replace(PLAYBOOK.verify, timeout=timedelta(hours=1))
     other = replace(OTHER, verify=verify)
     async with House(playbooks=[LENT, other]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(1500)
         house.disk.free, house.disk.cures = 5.0, 0.0
-        await house.desk.accept([group(alert("DiskSlow"))])
+        await house.accept([group(alert("DiskSlow"))])
         await asyncio.sleep(1200)
         assert [key.endswith(".undo") for key in house.disk.effects] == [False, False]
 
@@ -77,9 +77,9 @@ async def test_a_run_that_is_held_half_way_keeps_its_target() -> None:
     disk = Disk(cures=0)
     house = House(playbooks=[playbook, OTHER], guard=HalfWay(), disk=disk)
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
-        await house.desk.accept([group(alert("DiskSlow"))])
+        await house.accept([group(alert("DiskSlow"))])
         await asyncio.sleep(120)
         assert len(disk.effects) == 1
 
@@ -100,6 +100,6 @@ class House4(House):
 async def test_a_storm_does_not_act_upon_more_of_the_fleet_than_its_share() -> None:
     house = House4(disk=Disk(cures=0), budget=BudgetGuard(fleet=4))
     async with house.life():
-        await house.desk.accept([group(*(alert(pod=f"p{number}") for number in range(4)))])
+        await house.accept([group(*(alert(pod=f"p{number}") for number in range(4)))])
         await asyncio.sleep(120)
         assert len(house.disk.effects) == 1

@@ -23,7 +23,7 @@ DOWN_FOR = 900
 
 async def paused_midway(house: House) -> None:
     """The first step is done, and an operator says stop."""
-    await house.desk.accept([group(alert())])
+    await house.accept([group(alert())])
     await asyncio.sleep(1)
     await house.desk.pause(by="ada", reason="a release")
     await asyncio.sleep(600)
@@ -95,7 +95,7 @@ async def test_what_has_become_urgent_meanwhile_calls_a_human() -> None:
 async def test_a_run_that_a_crash_cut_in_two_is_looked_at_anew(gone: bool) -> None:
     timeline, clock, disk = MemoryTimeline(), LoopClock(), slow()
     async with House(timeline=timeline, disk=disk, playbooks=[_patient()]).life(clock=clock) as h:
-        await h.desk.accept([group(alert())])
+        await h.accept([group(alert())])
         await asyncio.sleep(7)
         assert (len(disk.effects), h.incident.run.in_flight) != (1, None), "amid the second step"
     await asyncio.sleep(DOWN_FOR)

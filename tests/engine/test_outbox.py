@@ -13,9 +13,9 @@ pytestmark = pytest.mark.looptime
 
 
 async def heal(house: House) -> None:
-    await house.desk.accept([group(alert())])
+    await house.accept([group(alert())])
     await asyncio.sleep(120)
-    await house.desk.accept([group(alert(resolved=True))])
+    await house.accept([group(alert(resolved=True))])
     await asyncio.sleep(3600)
 
 
@@ -31,7 +31,7 @@ async def test_every_line_is_told_once_and_then_the_incident_is_archived() -> No
 async def test_a_channel_that_is_away_is_told_when_it_is_back_and_holds_up_nothing() -> None:
     channel = FakeChannel(away=5)
     async with House(notifiers=[channel]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(0.5)
         assert house.disk.effects
         assert channel.told == []
@@ -70,6 +70,6 @@ async def test_a_channel_away_for_many_incidents_does_not_silence_the_other() ->
     away, here = FakeChannel("away", away=10**9), FakeChannel("here")
     playbook = replace(PLAYBOOK, target="production/pod/{{ alert.labels.pod }}")
     async with House(notifiers=[away, here], playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(*(alert(pod=f"p{number}") for number in range(40)))])
+        await house.accept([group(*(alert(pod=f"p{number}") for number in range(40)))])
         await asyncio.sleep(600)
         assert len({incident for incident, _ in here.told}) == 40

@@ -48,7 +48,7 @@ async def test_a_notice_holds_no_line_that_its_incident_does_not_know_of() -> No
     house = House(timeline=timeline, notifiers=[channel])
     async with house.life():
         timeline.journal = house.journal
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
         told = [one.seq for notice in channel.notices for one in notice.entries]
         for notice in channel.notices:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.looptime
 
 async def test_what_is_privileged_is_never_done_without_a_person_whatever_the_mode() -> None:
     async with House(effect=Effect.PRIVILEGED).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(600)
         assert house.is_in(IncidentState.ASKING)
         assert house.disk.effects == []
@@ -30,7 +30,7 @@ async def test_what_is_privileged_is_off_until_its_service_switches_it_on(*, on:
     service = replace(SERVICE, privileged=frozenset({"disk.free"} if on else ()))
     house = House(effect=Effect.PRIVILEGED, house_guards=guards, services=(service,))
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert house.disk.effects == []
         assert house.is_in(IncidentState.ASKING if on else IncidentState.ESCALATED)

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.looptime
 
 async def test_a_firing_alert_is_diagnosed_treated_verified_and_watched() -> None:
     async with House().life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert await house.story() == [
             "Opened",
@@ -45,7 +45,7 @@ async def test_a_firing_alert_is_diagnosed_treated_verified_and_watched() -> Non
         ]
         assert house.is_in(IncidentState.WATCHING)
         assert house.disk.effects == [f"{house.incident.id}.1.free"]
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(3600)
         assert house.incident.closed is not None
         assert house.incident.closed.ending is Ending.HEALED
@@ -53,7 +53,7 @@ async def test_a_firing_alert_is_diagnosed_treated_verified_and_watched() -> Non
 
 async def test_healed_needs_the_condition_to_stay() -> None:
     async with House().life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(29)
         assert house.is_in(IncidentState.RUNNING)
         await asyncio.sleep(3)
@@ -62,7 +62,7 @@ async def test_healed_needs_the_condition_to_stay() -> None:
 
 async def test_a_cure_that_does_not_heal_is_tried_twice_and_then_a_human_is_called() -> None:
     async with House(disk=Disk(cures=0)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1800)
         assert len(house.disk.effects) == 2
         assert house.is_in(IncidentState.ESCALATED)
@@ -73,7 +73,7 @@ async def test_a_cure_that_does_not_heal_is_tried_twice_and_then_a_human_is_call
 async def test_what_did_not_heal_is_taken_back() -> None:
     playbook = with_steps(replace(FREE, undo=Undo.ON_FAILURE))
     async with House(disk=Disk(cures=1), playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1800)
         key = house.incident.id
         assert house.disk.effects == [
@@ -87,10 +87,10 @@ async def test_what_did_not_heal_is_taken_back() -> None:
 async def test_an_alert_that_resolves_before_anything_is_done_closes_the_incident() -> None:
     guard = FakeGuard(says=[Decision.HOLD] * 100)
     async with House(guard=guard).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
         assert house.is_in(IncidentState.HELD)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(1)
         assert house.disk.effects == []
         assert house.incident.closed is not None
@@ -100,7 +100,7 @@ async def test_an_alert_that_resolves_before_anything_is_done_closes_the_inciden
 async def test_a_hold_is_asked_again_and_what_was_found_is_looked_at_anew() -> None:
     guard = FakeGuard(says=[Decision.HOLD] * 4)
     async with House(guard=guard).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(300)
         story = await house.story()
         assert story.count("Diagnosed") == 2
@@ -115,7 +115,7 @@ async def test_a_hold_is_asked_again_and_what_was_found_is_looked_at_anew() -> N
 
 async def test_a_guard_that_fails_holds() -> None:
     async with House(guard=FakeGuard(breaks=True)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert house.disk.effects == []
         judged = house.incident.run.judged
@@ -126,7 +126,7 @@ async def test_a_guard_that_fails_holds() -> None:
 
 async def test_a_denial_calls_a_human_with_the_reason() -> None:
     async with House(guard=FakeGuard(says=[Decision.DENY])).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1)
         assert house.disk.effects == []
         assert house.incident.escalated is not None
@@ -136,7 +136,7 @@ async def test_a_denial_calls_a_human_with_the_reason() -> None:
 async def test_guards_are_asked_for_the_run_and_again_before_every_step() -> None:
     playbook = with_steps(FREE, replace(FREE, id=StepId("again")))
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert house.guard.asked == ["run", "free", "again"]
 
@@ -144,7 +144,7 @@ async def test_guards_are_asked_for_the_run_and_again_before_every_step() -> Non
 async def test_an_approval_is_waited_for_and_then_the_evidence_is_looked_at_anew() -> None:
     playbook = replace(PLAYBOOK, mode=Mode.APPROVE)
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(600)
         assert house.is_in(IncidentState.ASKING)
         assert house.disk.effects == []
@@ -157,7 +157,7 @@ async def test_an_approval_is_waited_for_and_then_the_evidence_is_looked_at_anew
 async def test_a_person_who_says_no_ends_it() -> None:
     playbook = replace(PLAYBOOK, mode=Mode.APPROVE)
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1)
         await house.desk.deny(house.incident.id, by="ada", reason="a release is running")
         await asyncio.sleep(60)
@@ -168,7 +168,7 @@ async def test_a_person_who_says_no_ends_it() -> None:
 
 async def test_a_dry_run_changes_nothing_and_says_what_it_would_have_done() -> None:
     async with House(dry_run=True).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert house.disk.effects == []
         finished = [one for one in await house.events() if isinstance(one, StepFinished)]
@@ -180,7 +180,7 @@ async def test_a_dry_run_changes_nothing_and_says_what_it_would_have_done() -> N
 async def test_observing_chooses_and_does_nothing() -> None:
     playbook = replace(PLAYBOOK, mode=Mode.OBSERVE)
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert "StepStarted" not in await house.story()
         assert house.is_in(IncidentState.REHEARSED)
@@ -191,7 +191,7 @@ async def test_no_branch_that_fits_calls_a_human() -> None:
         PLAYBOOK, remedies=(replace(PLAYBOOK.remedies[0], when="checks.free.value < 1.0"),)
     )
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1)
         events = await house.events()
         assert (
@@ -205,7 +205,7 @@ async def test_a_condition_that_cannot_be_evaluated_calls_a_human_and_is_never_f
         PLAYBOOK, remedies=(replace(PLAYBOOK.remedies[0], when="checks.free.nonsense > 1"),)
     )
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(1)
         assert house.incident.escalated is not None
         assert "could not decide" in house.incident.escalated.reason
@@ -213,7 +213,7 @@ async def test_a_condition_that_cannot_be_evaluated_calls_a_human_and_is_never_f
 
 async def test_while_it_cannot_see_it_holds_and_says_so_once_and_goes_on_when_it_can() -> None:
     async with House(disk=Disk(away=5)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(20)
         assert house.is_in(IncidentState.HELD)
         assert house.disk.effects == []
@@ -227,7 +227,7 @@ async def test_a_step_that_fails_for_now_is_tried_again() -> None:
     playbook = with_steps(replace(FREE, attempts=3))
     disk = Disk(fail=[TemporaryError("busy"), TemporaryError("busy")])
     async with House(disk=disk, playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert len(disk.effects) == 1
         assert (await house.story()).count("StepStarted") == 3
@@ -238,7 +238,7 @@ async def test_a_step_that_fails_for_good_stops_the_run_and_calls_a_human() -> N
     playbook = with_steps(FREE, replace(FREE, id=StepId("second")))
     disk = Disk(fail=[PermanentError("not allowed")])
     async with House(disk=disk, playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert disk.effects == []
         assert house.incident.escalated is not None
@@ -250,7 +250,7 @@ async def test_a_disruptive_step_whose_end_is_unknown_is_never_tried_again() -> 
     disk = Disk(fail=[TemporaryError("connection lost")], silent=True)
     house = House(disk=disk, playbooks=[playbook], effect=Effect.DISRUPTIVE)
     async with house.life():
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(600)
         assert (await house.story()).count("StepStarted") == 1
         assert house.incident.escalated is not None
@@ -264,7 +264,7 @@ async def test_one_remediation_at_a_time_on_a_target() -> None:
         match=((replace(PLAYBOOK.match[0][0], value="DiskSlow"),),),
     )
     async with House(playbooks=[PLAYBOOK, other]).life() as house:
-        await house.desk.accept([group(alert(), alert("DiskSlow"))])
+        await house.accept([group(alert(), alert("DiskSlow"))])
         await asyncio.sleep(10)
         states = {one.key.playbook: one.state for one in house.incidents if one.key}
         assert states == {"DISK": IncidentState.RUNNING, "OTHER": IncidentState.HELD}
@@ -276,7 +276,7 @@ async def test_a_run_that_takes_too_long_calls_a_human() -> None:
     playbook = replace(PLAYBOOK, escalate=Escalate(after=timedelta(minutes=10)))
     guard = FakeGuard(says=[Decision.HOLD] * 1000)
     async with House(playbooks=[playbook], guard=guard).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(599)
         assert house.incident.escalated is None
         await asyncio.sleep(20)
@@ -286,18 +286,18 @@ async def test_a_run_that_takes_too_long_calls_a_human() -> None:
 async def test_people_are_updated_every_quarter_of_an_hour() -> None:
     guard = FakeGuard(says=[Decision.HOLD] * 1000)
     async with House(guard=guard).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(3700)
         assert (await house.story()).count("AlarmRang") == 4
 
 
 async def test_a_fault_that_comes_back_while_watched_begins_a_new_round() -> None:
     async with House().life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
         house.disk.free = 5.0
         later = START + timedelta(seconds=100)
-        await house.desk.accept([group(alert(at=later))])
+        await house.accept([group(alert(at=later))])
         await asyncio.sleep(120)
         assert len(house.disk.effects) == 2
         assert house.incident.run.number == 2
@@ -308,7 +308,7 @@ async def test_a_fault_that_comes_back_while_watched_begins_a_new_round() -> Non
 async def test_a_pause_holds_everything_until_resumed() -> None:
     async with House().life() as house:
         await house.desk.pause(by="ada", reason="drill")
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(600)
         assert house.disk.effects == []
         await house.desk.resume(by="ada")
@@ -318,7 +318,7 @@ async def test_a_pause_holds_everything_until_resumed() -> None:
 
 async def test_cancelling_lets_the_step_in_flight_end_and_does_nothing_more() -> None:
     async with House().life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
         await house.desk.cancel(house.incident.id, by="ada", reason="mine")
         await asyncio.sleep(600)
@@ -331,7 +331,7 @@ async def test_a_deadline_does_not_wait_for_a_verification_that_is_under_way() -
     verify = replace(PLAYBOOK.verify, timeout=timedelta(hours=1))
     playbook = replace(PLAYBOOK, verify=verify, escalate=Escalate(after=timedelta(minutes=10)))
     async with House(disk=Disk(cures=0), playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(601)
         assert house.incident.escalated is not None
 
@@ -339,9 +339,9 @@ async def test_a_deadline_does_not_wait_for_a_verification_that_is_under_way() -
 async def test_what_was_only_lent_is_put_back_once_the_fault_has_stayed_away() -> None:
     playbook = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
     async with House(playbooks=[playbook], disk=Disk(free=5, cures=100)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(1000)
         assert len(house.disk.effects) == 1
         await asyncio.sleep(1000)
@@ -354,9 +354,9 @@ async def test_what_was_only_lent_is_put_back_once_the_fault_has_stayed_away() -
 async def test_what_cannot_be_put_back_calls_a_human() -> None:
     playbook = with_steps(replace(FREE, undo=Undo.AFTERWARDS))
     async with House(playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         house.disk.fail = [PermanentError("not allowed")]
         await asyncio.sleep(3600)
         assert house.incident.escalated is not None
@@ -367,7 +367,7 @@ async def test_a_further_attempt_takes_the_parameters_that_the_first_made_final(
     playbook = with_steps(replace(FREE, attempts=3))
     disk = Disk(fail=[TemporaryError("busy"), TemporaryError("busy")])
     async with House(disk=disk, playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert disk.prepared == [False, True, True]
 
@@ -376,7 +376,7 @@ async def test_a_world_that_names_a_time_is_left_alone_until_then() -> None:
     playbook = with_steps(replace(FREE, attempts=2))
     disk = Disk(fail=[TemporaryError("busy", retry_after=timedelta(seconds=25))])
     async with House(disk=disk, playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(24)
         assert disk.effects == []
         await asyncio.sleep(3)

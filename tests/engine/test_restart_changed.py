@@ -27,7 +27,7 @@ async def test_a_restart_as_rehearsal_changes_nothing_though_the_incident_began_
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     held = FakeGuard(says=[Decision.HOLD] * 1000)
     async with House(timeline=timeline, disk=disk, guard=held).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
     async with House(timeline=timeline, disk=disk, dry_run=True).life(clock=clock) as house:
         await asyncio.sleep(600)
@@ -38,12 +38,12 @@ async def test_a_restart_as_rehearsal_changes_nothing_though_the_incident_began_
 async def test_a_restart_in_earnest_after_a_rehearsal_takes_the_alert_up_anew() -> None:
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     async with House(timeline=timeline, disk=disk, dry_run=True).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(7200)
         assert house.is_in(IncidentState.REHEARSED)
     async with House(timeline=timeline, disk=disk).life(clock=clock) as house:
         await asyncio.sleep(5)
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         first, second = house.incidents
         assert first.closed is not None
@@ -59,12 +59,12 @@ async def test_a_restart_as_rehearsal_takes_nothing_back(undo: Undo) -> None:
     playbooks = [with_steps(replace(FREE, undo=undo))]
     first = House(timeline=timeline, disk=disk, playbooks=playbooks)
     async with first.life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
     async with House(timeline=timeline, disk=disk, playbooks=playbooks, dry_run=True).life(
         clock=clock
     ) as house:
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(7200)
         assert len(disk.effects) == 1
 
@@ -73,7 +73,7 @@ async def test_an_approval_is_not_carried_over_to_another_version_of_the_playboo
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     asking = replace(PLAYBOOK, mode=Mode.APPROVE)
     async with House(timeline=timeline, disk=disk, playbooks=[asking]).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
         disk.away = 10**9  # it cannot look, so it does not act upon the approval at once
         await house.desk.approve(house.incident.id, by="ada")
@@ -91,7 +91,7 @@ async def test_a_renamed_branch_in_another_version_is_chosen_anew() -> None:
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     held = FakeGuard(says=[Decision.HOLD] * 1000)
     async with House(timeline=timeline, disk=disk, guard=held).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
     remedy = replace(PLAYBOOK.remedies[0], name="make-more-room")
     newer = replace(PLAYBOOK, remedies=(remedy,), digest="ba9876543210")
@@ -105,11 +105,11 @@ async def test_an_incident_whose_playbook_is_gone_does_not_keep_its_target() -> 
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk(cures=0)
     first = House(timeline=timeline, disk=disk, playbooks=[PLAYBOOK, OTHER])
     async with first.life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(20)
         assert len(disk.effects) == 1
     async with House(timeline=timeline, disk=disk, playbooks=[OTHER]).life(clock=clock) as house:
-        await house.desk.accept([group(alert("DiskSlow"))])
+        await house.accept([group(alert("DiskSlow"))])
         await asyncio.sleep(60)
         assert len(disk.effects) == 2
 
@@ -118,7 +118,7 @@ async def test_people_hear_of_an_incident_whose_service_is_gone_from_the_configu
     timeline, clock, channel = MemoryTimeline(), LoopClock(), FakeChannel()
     held = FakeGuard(says=[Decision.HOLD] * 1000)
     async with House(timeline=timeline, guard=held, notifiers=[channel]).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(5)
     async with House(timeline=timeline, services=(), notifiers=[channel]).life(
         clock=clock
@@ -132,9 +132,9 @@ async def test_people_hear_of_an_incident_whose_service_is_gone_from_the_configu
 async def test_a_newer_playbook_after_the_cure_calls_nobody_and_ends_the_watch() -> None:
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     async with House(timeline=timeline, disk=disk).life(clock=clock) as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(120)
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
     newer = replace(PLAYBOOK, digest="ba9876543210")
     async with House(timeline=timeline, disk=disk, playbooks=[newer]).life(clock=clock) as house:
         await asyncio.sleep(timedelta(hours=1).total_seconds())

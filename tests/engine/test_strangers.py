@@ -24,7 +24,7 @@ async def test_the_usual_alerts_of_a_cluster_match_nothing_and_cost_nothing(stat
     async with house.life():
         group = parse(payload(*STRANGERS, status=status))
         assert len(group.alerts) == len(STRANGERS) > 90
-        receipt = await house.desk.accept([group])
+        receipt = await house.accept([group])
         await asyncio.sleep(3600)
         assert receipt.unmatched == len(STRANGERS)
         assert receipt.opened == receipt.joined == 0
@@ -38,7 +38,7 @@ async def test_one_of_ours_among_them_is_not_overlooked() -> None:
     services, playbooks = shipped()
     ours = {"alertname": "HighLatency", "service": "largeforge", "severity": "critical"}
     async with House(services=services, playbooks=playbooks).life() as house:
-        receipt = await house.desk.accept([parse(payload(*STRANGERS, ours))])
+        receipt = await house.accept([parse(payload(*STRANGERS, ours))])
         assert (receipt.opened, receipt.unmatched) == (1, len(STRANGERS))
         assert house.incident.key is not None
         assert house.incident.key.playbook == "INC-001"
@@ -54,5 +54,5 @@ def test_explain_says_of_each_that_it_is_about_no_service_and_why(tmp_path: Path
     assert len(rows) == len(STRANGERS)
     for row in rows:
         assert (row["service"], row["starts"]) == (None, None)
-        assert row["services"].keys() == {"llm-inference", "largeforge"}
+        assert row["services"].keys() == {"llm-inference", "largeforge", "largeforge-router"}
         assert all(row["services"].values())

@@ -18,12 +18,12 @@ pytestmark = pytest.mark.looptime
 
 async def test_a_fault_that_is_gone_is_left_alone_until_the_alert_resolves() -> None:
     async with House(disk=Disk(free=100)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(600)
         assert house.disk.effects == []
         assert house.is_in(IncidentState.OPEN)
         assert (await house.story()).count("Diagnosed") == 1, "said once, however often it looks"
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(1)
         assert house.incident.closed is not None
         assert house.incident.closed.ending is Ending.RESOLVED
@@ -32,7 +32,7 @@ async def test_a_fault_that_is_gone_is_left_alone_until_the_alert_resolves() -> 
 
 async def test_a_check_that_lagged_behind_the_alert_only_delays_the_cure() -> None:
     async with House(disk=Disk(free=100)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         house.disk.free = 5.0
         await asyncio.sleep(120)
@@ -44,7 +44,7 @@ async def test_a_check_that_lagged_behind_the_alert_only_delays_the_cure() -> No
 async def test_an_alert_that_goes_on_firing_without_a_fault_calls_a_human_in_the_end() -> None:
     playbook = replace(PLAYBOOK, escalate=Escalate(after=timedelta(minutes=10)))
     async with House(disk=Disk(free=100), playbooks=[playbook]).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(660)
         assert house.disk.effects == []
         assert house.is_in(IncidentState.ESCALATED)
@@ -54,7 +54,7 @@ async def test_what_cannot_be_seen_while_waiting_for_the_resolve_is_said_and_not
     None
 ):
     async with House(disk=Disk(free=100)).life() as house:
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         house.disk.away = 10**9
         await asyncio.sleep(60)
@@ -73,16 +73,16 @@ async def test_what_goes_on_firing_is_rehearsed_once_and_closed_when_it_resolves
     playbook = replace(PLAYBOOK, mode=mode)
     async with House(playbooks=[playbook], notifiers=[channel]).life() as house:
         for _ in range(4):
-            await house.desk.accept([group(alert())])
+            await house.accept([group(alert())])
             await asyncio.sleep(4 * 3600)
         assert len(house.incidents) == 1
         assert (await house.story()).count("Rehearsed") == 1
         assert house.incident.escalated is None
         told = len(channel.told)
-        await house.desk.accept([group(alert())])
+        await house.accept([group(alert())])
         await asyncio.sleep(60)
         assert len(channel.told) == told, "nobody hears of it again"
-        await house.desk.accept([group(alert(resolved=True))])
+        await house.accept([group(alert(resolved=True))])
         await asyncio.sleep(60)
         assert house.incident.closed is not None
         assert house.incident.closed.ending is Ending.REHEARSED

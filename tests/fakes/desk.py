@@ -1,11 +1,11 @@
 """The engine as the edge sees it, in memory: incidents are folds of entries, as in the real one."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from healer.errors import HealerError, RejectedError
+from healer.intake.payload import parse
 from healer.model.alert import Alert, AlertGroup
 from healer.model.event import (
     AlertsReceived,
@@ -25,7 +25,6 @@ from healer.model.event import (
 from healer.model.incident import Incident, IncidentState, fold
 from healer.model.outcome import Decision, Verdict
 from healer.model.page import Page
-from healer.model.receipt import Receipt, receipt_of
 from healer.model.service import Target
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -34,7 +33,7 @@ START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 class FakeDesk:
     """One incident an alert name; an alert without a `service` label is nobody's.
 
-    `broken` is raised by every call that would write; while `hold` is set, `accept` waits for it.
+    `broken` is raised by every call that would write; while `hold` is set, `deliver` waits for it.
     `waiting` deliveries and `readers` of streams wait at this moment.
     """
 
@@ -49,7 +48,7 @@ class FakeDesk:
         self._pauses: dict[str, Paused] = {}
         self._news = asyncio.Condition()
 
-    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
+    async def deliver(self, body: bytes) -> int:
         self.waiting += 1
         try:
             if self.hold is not None:
@@ -57,12 +56,11 @@ class FakeDesk:
         finally:
             self.waiting -= 1
         self._check()
-        self.received.extend(groups)
-        counted: Counter[str] = Counter()
-        for group in groups:
-            for alert in group.alerts:
-                counted[await self._take(group, alert)] += 1
-        return receipt_of({("", outcome): count for outcome, count in counted.items()})
+        group = parse(body)
+        self.received.append(group)
+        for alert in group.alerts:
+            await self._take(group, alert)
+        return len(self.received)
 
     async def approve(self, incident: IncidentId, *, by: str) -> None:
         self._check()
@@ -166,20 +164,17 @@ class FakeDesk:
         await self.add(incident, Judged(step=None, decision=Decision.ASK, verdicts=(verdict,)))
         return incident
 
-    async def _take(self, group: AlertGroup, alert: Alert) -> str:
+    async def _take(self, group: AlertGroup, alert: Alert) -> None:
         service = alert.labels.get("service")
         if service is None:
-            return "unmatched"
+            return
         incident = IncidentId(f"INC-{alert.name}")
         known = await self.incident(incident)
         if known is None:
             await self.open(incident, service=service)
         elif known.alerts.get(alert.fingerprint) == alert:
-            return "repeated"
+            return
         await self.add(incident, AlertsReceived(alerts=(alert,), group=group.key))
-        if not alert.firing:
-            return "resolved"
-        return "opened" if known is None else "joined"
 
     def _known(self, incident: IncidentId) -> Incident:
         if incident not in self.timelines:

@@ -1,20 +1,24 @@
 """A whole engine upon a small world, in memory and in virtual time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+import orjson
 
 from healer.engine.catalog import Catalog
 from healer.engine.desk import Desk
 from healer.engine.dispatcher import Dispatcher
 from healer.engine.journal import Journal
+from healer.engine.reception import Reading
 from healer.guard.approval import ApprovalGuard
 from healer.guard.budget import BudgetGuard
 from healer.guard.cooldown import CooldownGuard
 from healer.guard.paused import PausedGuard
 from healer.guard.privileged import PrivilegedGuard
+from healer.intake.payload import parse
 from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, GroupKey
 from healer.model.effect import Effect
 from healer.model.event import Entry, Event, IncidentId
@@ -31,6 +35,7 @@ from healer.model.playbook import (
     StepId,
     Verify,
 )
+from healer.model.receipt import Receipt
 from healer.model.service import Service, Target
 from healer.notify.contract import Notifier
 from healer.timeline.contract import Timeline
@@ -97,6 +102,23 @@ def group(*alerts: Alert) -> AlertGroup:
     return AlertGroup(key=GroupKey("{}:{}"), receiver="healer", alerts=alerts)
 
 
+def body(*alerts: Alert) -> bytes:
+    """The same delivery as Alertmanager writes it."""
+    rows = [
+        {
+            "status": one.status.value,
+            "labels": one.labels,
+            "annotations": one.annotations,
+            "startsAt": one.starts_at.isoformat(),
+            "endsAt": "0001-01-01T00:00:00Z",
+            "generatorURL": one.generator_url,
+            "fingerprint": one.fingerprint,
+        }
+        for one in alerts
+    ]
+    return orjson.dumps({"version": "4", "groupKey": "{}:{}", "receiver": "healer", "alerts": rows})
+
+
 @dataclass
 class House:
     """The engine and everything around it. `life()` runs it; leaving that is a kill -9."""
@@ -114,6 +136,8 @@ class House:
         GuardSpec(guard="paused"),
         GuardSpec(guard="fake"),
     )
+    parse: Callable[[bytes], AlertGroup] = parse
+    receipts: list[Receipt] = field(default_factory=list[Receipt])
     clock: LoopClock = field(init=False)
     journal: Journal = field(init=False)
     desk: Desk = field(init=False)
@@ -143,7 +167,11 @@ class House:
             dry_run=self.dry_run,
         )
         self.dispatcher = Dispatcher(
-            journal=self.journal, catalog=catalog, clock=self.clock, notifiers=self.notifiers
+            journal=self.journal,
+            catalog=catalog,
+            clock=self.clock,
+            reading=Reading(parse=self.parse, counted=self.receipts.append),
+            notifiers=self.notifiers,
         )
         late.append(self.dispatcher)
         self.desk = Desk(dispatcher=self.dispatcher, journal=self.journal)
@@ -154,6 +182,10 @@ class House:
             yield self
         finally:
             await _kill(running)
+
+    async def accept(self, groups: Sequence[AlertGroup]) -> Receipt:
+        """Sorted when it returns."""
+        return await self.dispatcher.accept(groups)
 
     def _find(self, name: str, digest: str) -> Playbook | None:
         wanted = (name, digest)

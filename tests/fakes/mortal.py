@@ -1,19 +1,23 @@
 """A timeline that dies, with its whole daemon, at a chosen write."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
+from healer.model.delivery import Delivery
 from healer.model.event import Draft, Entry, IncidentId, IncidentKey
 from healer.timeline.contract import Timeline
+
+Written = TypeVar("Written")
 
 
 @dataclass
 class MortalTimeline:
-    """Passes everything on until append number `dies_at`; then nothing ever returns again.
+    """Passes everything on until write number `dies_at`; then nothing ever returns again.
 
-    `written` says whether that last append still reached the disk: both happen with kill -9.
+    `written` says whether that last write still reached the disk: both happen with kill -9.
     """
 
     inner: Timeline
@@ -22,16 +26,25 @@ class MortalTimeline:
     appends: int = 0
     dead: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
+        return await self._mortal(lambda: self.inner.append(drafts, of=of))
+
+    async def deliver(self, body: bytes) -> int:
+        return await self._mortal(lambda: self.inner.deliver(body))
+
+    async def _mortal(self, write: Callable[[], Awaitable[Written]]) -> Written:
         self.appends += 1
         if self.dead.is_set():
             await asyncio.Future[None]()
         if self.appends == self.dies_at:
             self.dead.set()
             if self.written:
-                await self.inner.append(drafts)
+                await write()
             await asyncio.Future[None]()
-        return await self.inner.append(drafts)
+        return await write()
+
+    async def delivered(self, *, after: int = 0, limit: int = 256) -> Sequence[Delivery]:
+        return await self.inner.delivered(after=after, limit=limit)
 
     async def read(self, incident: IncidentId, *, after: int = 0) -> Sequence[Entry]:
         return await self.inner.read(incident, after=after)

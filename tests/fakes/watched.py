@@ -16,9 +16,9 @@ class WatchedTimeline(MortalTimeline):
     entries: list[Entry] = field(default_factory=list[Entry])
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Entry]:
+    async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
         """Write, and wake who waits."""
-        written = await super().append(drafts)
+        written = await super().append(drafts, of=of)
         self.entries.extend(written)
         self._grown.set()
         self._grown = asyncio.Event()

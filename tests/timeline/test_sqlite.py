@@ -55,6 +55,19 @@ async def test_everything_is_there_when_it_is_opened_again(path: Path) -> None:
     await second.close()
 
 
+async def test_deliveries_that_were_not_sorted_are_there_when_it_is_opened_again(
+    path: Path,
+) -> None:
+    first = await SqliteTimeline.open(path)
+    numbers = [await first.deliver(body) for body in (b"one", b"two")]
+    await first.append([line("a", 0, Opened(key=KEY, severity="P1"))], of=numbers[:1])
+    await first.close()
+    second = await SqliteTimeline.open(path)
+    assert [(one.number, one.body) for one in await second.delivered()] == [(numbers[1], b"two")]
+    assert await second.deliver(b"three") == numbers[1] + 1
+    await second.close()
+
+
 async def test_a_second_daemon_is_told_who_has_the_file(path: Path) -> None:
     first = await SqliteTimeline.open(path)
     with pytest.raises(TimelineError, match=rf"timeline\.db.*in use by process {os.getpid()}"):
@@ -132,7 +145,7 @@ async def test_too_many_waiting_appends_are_turned_away(path: Path) -> None:
     async with asyncio.TaskGroup() as group:
         waiting = [group.create_task(timeline.append([line(str(n))])) for n in range(4)]
         await asyncio.sleep(0)
-        with pytest.raises(UnavailableError, match="overloaded: 4 appends wait"):
+        with pytest.raises(UnavailableError, match="overloaded: 4 writes wait"):
             await timeline.append([line("one too many")])
     assert all(task.result() for task in waiting)
     assert await timeline.append([line("later")])
