@@ -2,7 +2,18 @@
 
 from collections.abc import Mapping
 
-from healer.lab.drill import breaker, certificate, disk, down, latency, load, model, routing
+from healer.lab.drill import (
+    breaker,
+    certificate,
+    disk,
+    down,
+    error,
+    latency,
+    load,
+    memory,
+    model,
+    routing,
+)
 from healer.lab.drill.scenario import Scenario
 
 _ALL: tuple[Scenario, ...] = (
@@ -10,10 +21,11 @@ _ALL: tuple[Scenario, ...] = (
     *certificate.DRILLS,
     *disk.DRILLS,
     *down.DRILLS,
+    *error.DRILLS,
     *latency.DRILLS,
     *load.DRILLS,
+    *memory.DRILLS,
     *model.DRILLS,
-    *routing.DRILLS,
     *routing.DRILLS,
 )
 

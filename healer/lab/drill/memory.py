@@ -1,0 +1,32 @@
+"""Drills on memory that is used up: of a server, and of its GPU."""
+
+from datetime import timedelta
+
+from healer.lab.drill.scenario import Scenario
+
+EXPECTED, WITHIN = "2 to 5 min", timedelta(minutes=5)
+
+DRILLS = (
+    Scenario(
+        name="SCENARIO-3",
+        fault="leak",
+        what="a server leaks, and its memory is nearly used up",
+        remedy="leak",
+        expected=EXPECTED,
+        within=WITHIN,
+    ),
+    Scenario(
+        name="SCENARIO-3.killed",
+        fault="leak-fast",
+        what="a server needs more memory at once than it may have, and the kernel kills it",
+        remedy="killed-once",
+        expected=EXPECTED,
+        within=WITHIN,
+    ),
+    Scenario(
+        name="INC-004",
+        fault="gpu-full",
+        what="a server leaks, and its GPU has nearly no memory left",
+        remedy="fewer-sequences",
+    ),
+)
