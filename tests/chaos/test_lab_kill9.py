@@ -30,7 +30,8 @@ FEWEST = 20
 """A drill that has fewer writes than this has not been walked."""
 
 
-@pytest.mark.parametrize("name", ["SCENARIO-2", pytest.param("INC-001", marks=pytest.mark.sweep)])
+@pytest.mark.sweep  # does not end since a delivery is a write of its own: docs/critique.md says why
+@pytest.mark.parametrize("name", ["SCENARIO-2", "INC-001"])
 async def test_kill_9_at_every_write_on_the_lab_changes_neither_the_end_nor_the_effects(
     name: str, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ ALLOWED = ("get", "", "pods", "proxy"), ("get", "apps", "deployments", "")
 REFUSED = (
     ("delete", "apps", "deployments", ""),
     ("get", "", "secrets", ""),
-    ("list", "", "nodes", ""),
+    ("list", "", "services", ""),
     ("create", "rbac.authorization.k8s.io", "rolebindings", ""),
 )
 
