@@ -93,11 +93,13 @@ def fleet(size: int) -> Target:
     return Target(name="healer", start=start)
 
 
-async def all_sorted(server: Running, alerts: int) -> None:
-    """Wait until so many alerts have become lines of incidents."""
+async def all_sorted(server: Running, _: int) -> None:
+    """Wait until no more alerts become lines of incidents: to the second."""
+    before, now = -1, await _counted(server, "healer_alerts_total")
     async with asyncio.timeout(300):
-        while (await _counted(server, "healer_alerts_total")) < alerts:  # noqa: ASYNC110 - a process
-            await asyncio.sleep(0.1)
+        while now != before:
+            await asyncio.sleep(1)
+            before, now = now, await _counted(server, "healer_alerts_total")
 
 
 async def steps_done(server: Running) -> int:
