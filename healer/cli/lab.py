@@ -5,7 +5,7 @@ import contextlib
 import functools
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ from healer.lab import background
 from healer.lab.drill.catalog import SCENARIOS
 from healer.lab.drill.folder import write as write_report
 from healer.lab.drill.report import Report
-from healer.lab.drill.run import drill as run_drill
 from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.series import each_alone, in_running
 from healer.lab.fault.catalog import FAULTS
 from healer.lab.remote import connected
 from healer.lab.site import SITES
@@ -160,16 +160,13 @@ def inject(home: Home, *, fault: str) -> None:
 def drill(plan: Plan, *, names: Sequence[str], report: Path | None, output: str) -> None:
     """Break a service, watch what healer does, and say how long it took; NAME may be `all`.
 
-    In the running lab, or in one of its own. Exit code 0 only if every drill ended as it must:
-    verified healed, or left untouched where a cure would be wrong, and a person told why. With
-    --dry-run, if all was rehearsed and nothing touched.
+    In the running lab, or each in a new one of its own. Exit code 0 only if every drill ended as
+    it must: verified healed, or left untouched where a cure would be wrong, and a person told why.
+    With --dry-run, if all was rehearsed and nothing touched.
     """
     chosen = SCENARIOS if tuple(names) == ("all",) else names
     scenarios = [_scenario(name) for name in chosen]
-    plan = replace(plan, services=tuple({scenario.service for scenario in scenarios}))
-    reports = _run(_drill(plan, scenarios, own=plan.dry_run))
-    if report is not None:
-        say(f"The report begins at {write_report(report, reports)}.")
+    reports = _run(_drill(plan, scenarios, own=plan.dry_run, report=report))
     emit(
         output,
         [report.as_json() for report in reports],
@@ -185,7 +182,6 @@ def demo(plan: Plan) -> None:
     scenario = SCENARIOS["SCENARIO-2"]
     say("healer demo: real inference servers, a real fault, a real Alertmanager; about a minute.")
     say("Nothing outside this machine is touched, and everything is taken down again.")
-    plan = replace(plan, services=(scenario.service,))
     (report,) = _run(_drill(plan, [scenario], own=True))
     click.echo(as_text(report))
     if not report.passed:
@@ -218,21 +214,25 @@ async def _inject(fault: str, state: State) -> None:
                 await asyncio.Event().wait()
 
 
-async def _drill(plan: Plan, scenarios: Sequence[Scenario], *, own: bool) -> list[Report]:
-    async with _lab(plan, own=own) as state, connected(state) as remote:
-        return [await run_drill(scenario, remote, say=say) for scenario in scenarios]
-
-
-@contextlib.asynccontextmanager
-async def _lab(plan: Plan, *, own: bool) -> AsyncGenerator[State]:
-    """The lab that runs, or one of our own for as long as it is needed."""
+async def _drill(
+    plan: Plan, scenarios: Sequence[Scenario], *, own: bool, report: Path | None = None
+) -> list[Report]:
+    """In the lab that runs, or each in one of its own; the report grows with every drill."""
     running = None if own else plan.home.read()
     if running is not None:
         say(f"In the lab that is running (process {running.pid}).")
-        yield running
-        return
-    async with world(plan, say=say) as made:
-        yield made.state
+        course = in_running(running, scenarios, say=say)
+    else:
+        course = each_alone(plan, scenarios, say=say)
+    reports: list[Report] = []
+    async with contextlib.aclosing(course):
+        async for one in course:
+            reports.append(one)
+            if report is not None:
+                write_report(report, reports)
+    if report is not None:
+        say(f"The report begins at {report / 'index.html'}.")
+    return reports
 
 
 def _told(reports: Sequence[Report]) -> str:

@@ -49,11 +49,10 @@ def reconsider(case: Case) -> tuple[Event, ...]:
     return tuple(said)
 
 
-def cannot_decide(case: Case) -> str:
+def cannot_decide(playbook: Playbook, findings: Iterable[Finding]) -> str:
     """What a decision needs but could not be seen; '' if all is there."""
-    playbook = case.playbook
     conditions = (*_of_the_fault(playbook), *(remedy.when for remedy in playbook.remedies))
-    return _unseen(conditions, case.incident.run.findings or ())
+    return _unseen(conditions, findings)
 
 
 def cannot_reconsider(playbook: Playbook, findings: Iterable[Finding]) -> str:

@@ -5,7 +5,8 @@ until something has to be waited for. A restart therefore needs no path of its o
 on where the fold of the timeline says.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 from healer.engine.case import Case, Tools
 from healer.engine.choice import cannot_decide, choose
@@ -19,6 +20,7 @@ from healer.model.event import (
     Chosen,
     Diagnosed,
     Ending,
+    Event,
     IncidentId,
     IncidentKey,
     NothingMatched,
@@ -156,18 +158,32 @@ class Remediation:
         ):  # said once already; the timeline is not a heartbeat
             self._tools.wake_at(case.incident.id, self._treatment.again())
             return False
-        await self._tools.journal.decide(case.incident, Diagnosed(findings=findings))
+        scope = build_scope(
+            case.incident, case.service, now=self._tools.clock.now(), findings=findings
+        )
+        decided = self._decide(replace(case, scope=scope), findings)
+        await self._tools.journal.decide(case.incident, Diagnosed(findings=findings), *decided)
         return True
 
     async def _choose(self, case: Case) -> bool:
-        """Is the fault there at all, and which branch of the playbook fits what was found?"""
-        if blind := cannot_decide(case):
+        """The findings stand there without a decision: something that it needs cannot be seen."""
+        findings = case.incident.run.findings or ()
+        if blind := cannot_decide(case.playbook, findings):
             return await self._treatment.hold(case, guard="evidence", reason=blind)
+        await self._tools.journal.decide(case.incident, *self._decide(case, findings))
+        return True
+
+    def _decide(self, case: Case, findings: Sequence[Finding]) -> Sequence[Event]:
+        """Is the fault there at all, and which branch of the playbook fits what was found?
+
+        Nothing where something that this needs could not be seen.
+        """
+        if cannot_decide(case.playbook, findings):
+            return ()
         decided = choose(case)
         if not isinstance(decided[-1], Chosen):
             self._ender.let_go(case.incident)
-        await self._tools.journal.decide(case.incident, *decided)
-        return True
+        return decided
 
     async def _look_again(self, case: Case) -> bool:
         """The fault was gone and the alert fires on: one of them lags, so nothing is concluded."""

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from healer.lab.drill.scenario import Scenario
+from healer.lab.drill.scenario import Ending, Scenario
 
 EXPECTED, WITHIN = "2 to 5 min", timedelta(minutes=5)
 
@@ -28,5 +28,18 @@ DRILLS = (
         fault="gpu-full",
         what="a server leaks, and its GPU has nearly no memory left",
         remedy="fewer-sequences",
+    ),
+    Scenario(
+        name="INC-004.again",
+        fault="gpu-full-again",
+        what="a server leaks, its GPU has nearly no memory left, and few sequences are allowed",
+        remedy="allocator",
+    ),
+    Scenario(
+        name="INC-004.left",
+        fault="gpu-full-left",
+        what="a server leaks, its GPU has nearly no memory left, and every cure was tried before",
+        remedy="nothing-left",
+        ending=Ending.UNTOUCHED,
     ),
 )

@@ -53,6 +53,10 @@ class Observer:
             for entry in self.entries
         )
 
+    def ripe(self) -> bool:
+        """Do all alerts of the service that there are fire by now?"""
+        return "pending" not in self._alerts.values()
+
     def told(self) -> bool:
         """Does every channel know all of it? Of a rehearsal: that it was one."""
         if self.happened("Archived"):

@@ -36,6 +36,8 @@ class Report:
     """Where it was compared, as after a dry run: what is different, and should not be."""
     moved: Sequence[str] = field(default_factory=tuple[str, ...])
     """Then also: objects of another resourceVersion, for whatever reason."""
+    stopped: str = ""
+    """Why it could not be run to its end, where it could not."""
 
     @property
     def healed(self) -> bool:
@@ -50,6 +52,8 @@ class Report:
     @property
     def faults(self) -> list[str]:
         """What is not as it must be, a sentence each."""
+        if self.stopped:
+            return [f"it could not be run: {self.stopped}"]
         return list(self._rehearsal_faults() if self.dry_run else self._faults())
 
     @property

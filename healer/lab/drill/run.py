@@ -20,6 +20,7 @@ HEALTHY_WITHIN = 60.0
 HEALED_WITHIN = 240.0
 OVER_WITHIN = 120.0
 TOLD_WITHIN = 30.0
+RIPE_WITHIN = 30.0
 BEFORE = timedelta(seconds=5)
 """How much is plotted of the time before the fault."""
 
@@ -51,6 +52,10 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         if (remote.state.dry_run or scenario.compared) and before is None:
             before = await take(remote, site)
         await _wait(observer, lambda: _decided(observer, scenario), HEALED_WITHIN)
+        if scenario.ending is not Ending.HEALED:
+            # People take longer than alerts need to ripen. One that fired only after the fault is
+            # gone, and its incident closed, would be an incident of its own.
+            await _wait(observer, observer.ripe, RIPE_WITHIN)
         after = await take(remote, site) if before else None
         mended_at = datetime.now(UTC)
     await _wait(observer, lambda: _over(observer, scenario), OVER_WITHIN)

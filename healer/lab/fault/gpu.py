@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from healer.lab.contract import Object
+from healer.lab.fault.breaker import rolled_out
 from healer.lab.fault.contract import Say
 from healer.lab.fault.inside import Defect
 from healer.lab.fault.proof import shown
@@ -33,7 +34,8 @@ class GpuFull:
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
         """In the end the leak is freed, and settings and environment are as shipped."""
         site = SITES[self.service]
-        await self._prepare(remote, site, sequences=self.sequences, allocator=self.allocator)
+        await self._set(remote, site, sequences=self.sequences, allocator=self.allocator)
+        await self._settled(remote, site)
         leak = Defect(
             name=self.name,
             service=self.service,
@@ -43,31 +45,25 @@ class GpuFull:
         )
         async with leak.strike(remote, say=say):
             yield
-        await self._prepare(remote, site, sequences=256, allocator=False)
-        say("Settings and environment are as shipped.")
+        await self._set(remote, site, sequences=256, allocator=False)
+        say("Settings and environment are as shipped again.")
 
-    async def _prepare(
-        self, remote: Remote, site: Site, *, sequences: int, allocator: bool
-    ) -> None:
+    async def _set(self, remote: Remote, site: Site, *, sequences: int, allocator: bool) -> None:
         data = {"data": {"maxNumSeqs": str(sequences)}}
         config = site.values["config"]
         await remote.patch("configmaps", config, data, namespace=site.namespace)
-        await self._environment(remote, site, allocator=allocator)
-        where = f'max_num_seqs{{namespace="{site.namespace}"}}'
-        query = f"min({where}) == max({where})"
-        await shown(remote, query, lambda value: value == sequences, within=SETTLED_WITHIN)
-
-    async def _environment(self, remote: Remote, site: Site, *, allocator: bool) -> None:
-        space = site.namespace
-        found = await remote.object("deployments", site.deployment, namespace=space)
+        found = await remote.object("deployments", site.deployment, namespace=site.namespace)
         template: Object = found["spec"]["template"]
         (container,) = template["spec"]["containers"]
         kept = [one for one in container["env"] if one["name"] != VARIABLE["name"]]
         wanted = [*kept, VARIABLE] if allocator else kept
-        if wanted == container["env"]:
-            return
-        patch = {"spec": {"template": {"spec": {"containers": [{**container, "env": wanted}]}}}}
-        await remote.patch("deployments", site.deployment, patch, namespace=space)
-        scraped = f'count(up{{namespace="{space}"}}) == {site.replicas}'
-        up = f'min(up{{namespace="{space}"}}) and on () ({scraped})'
-        await shown(remote, up, lambda value: value == 1, within=SETTLED_WITHIN)
+        if wanted != container["env"]:
+            patch = {"spec": {"template": {"spec": {"containers": [{**container, "env": wanted}]}}}}
+            await remote.patch("deployments", site.deployment, patch, namespace=site.namespace)
+
+    async def _settled(self, remote: Remote, site: Site) -> None:
+        """Every server runs with these settings, and Prometheus has seen it."""
+        await rolled_out(remote, site)
+        where = f'max_num_seqs{{namespace="{site.namespace}"}}'
+        query = f"min({where}) == max({where})"
+        await shown(remote, query, lambda value: value == self.sequences, within=SETTLED_WITHIN)
