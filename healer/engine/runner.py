@@ -27,6 +27,10 @@ from healer.playbook.scope import Scope
 SETTLE_FOR = timedelta(minutes=10)
 """How long to go on asking what came of a step while the world does not answer."""
 
+UNDO_ATTEMPTS = 3
+"""Taking back is tried so often at the least, whatever the step itself is worth: what is left in
+place is a change that nobody asked for any more."""
+
 STOPPED = "healer stopped while it ran"
 
 
@@ -123,7 +127,7 @@ class Runner:
             id=StepId(f"undo-{step.id}"),
             action=undo.action,
             timeout=step.timeout,
-            attempts=step.attempts,
+            attempts=max(step.attempts, UNDO_ATTEMPTS),
             path=step.path,
         )
         return Task(

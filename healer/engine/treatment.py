@@ -1,6 +1,6 @@
 """Judge, run, verify, take back: the part of the walk that may change the world."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -135,6 +135,8 @@ class Treatment:
         why = run.after.reason if run.after else "not healed"
         if _hopeless(case.incident):
             return await self._ender.escalate(case, why)
+        if left := self._left(case, Undo.ON_FAILURE, Undo.AFTERWARDS):
+            return await self._ender.escalate(case, f"{why}; and {left}")
         if case.incident.failed_runs >= case.playbook.escalate.failures:
             rounds = f"{case.incident.failed_runs} rounds did not heal"
             return await self._ender.escalate(case, f"{rounds}; the last: {why}")
@@ -153,7 +155,7 @@ class Treatment:
         if incident is None:
             return False
         last = incident.run.last
-        if last is None or last.result is Result.SUCCEEDED:
+        if last is None or last.result is Result.SUCCEEDED or self._may_retry(task, incident):
             return True
         why = f"healed, but {task.step.id} {last.result.value}: {last.summary}"
         return await self._ender.escalate(case, why)
@@ -168,23 +170,47 @@ class Treatment:
         if judged.decision is not Decision.ALLOW:
             await self._obey(case, judged)
             return None
-        return await self._runner.run(
+        incident = await self._runner.run(
             task, case.incident, case.patient, dry_run=case.dry_run, judged=judged
         )
+        if self._may_retry(task, incident):
+            last = incident.run.last
+            await self._tools.clock.sleep((last.retry_after if last else None) or BREATH)
+        return incident
+
+    def _may_retry(self, task: Task, incident: Incident) -> bool:
+        """It failed just now, and is worth another try."""
+        tried = incident.run.failures.get(task.step.id, 0)
+        return 0 < tried < task.step.attempts and not _hopeless(incident)
 
     def next_undo(
         self, case: Case, *, when: Sequence[Undo] = (Undo.ON_FAILURE, Undo.AFTERWARDS)
     ) -> Task | None:
-        """The newest finished step that wants to be taken back and can be."""
+        """The newest finished step that wants to be taken back and can be.
+
+        A round that did not heal takes back its own steps; the loans of rounds that did heal are
+        put back with the last one, after its watch.
+        """
+        return next(
+            (task for task, tried in self._undos(case, when) if tried < task.step.attempts), None
+        )
+
+    def _undos(self, case: Case, when: Sequence[Undo]) -> Iterator[tuple[Task, int]]:
+        """What is to be taken back, the newest first, and how often that failed."""
         run = case.incident.run
-        for started in reversed(run.started):
-            step = case.find_step(started.step)
-            if step is None or started.dry_run or started.undoes is not None:
+        own = len(run.loans) - len(run.lent)
+        loans = run.loans[::-1] if Undo.ON_FAILURE not in when else run.loans[::-1][:own]
+        for loan in loans:
+            step = case.find_step(loan.started.step)
+            if step is None or step.undo not in when:
                 continue
-            wanted = step.undo in when
-            if wanted and started.step in run.done and started.step not in run.undone:
-                return self._runner.undo_of(step, started, run.done[started.step])
-        return None
+            if task := self._runner.undo_of(step, loan.started, loan.outcome):
+                yield task, run.failures.get(task.step.id, 0)
+
+    def _left(self, case: Case, *when: Undo) -> str:
+        """What is in place still, although it was tried to take it back; '' if nothing is."""
+        ids = [task.step.id for task, _ in self._undos(case, when)]
+        return f"{', '.join(ids)} failed: what was done there is in place still" if ids else ""
 
     async def hold(self, case: Case, *, guard: str, reason: str, step: Step | None = None) -> bool:
         """Not now, and why. Asked again soon; the incident's escalation bounds the wait."""

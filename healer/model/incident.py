@@ -73,11 +73,20 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """A step that was done, and what came of it, as long as nobody has taken it back."""
+
+    started: StepStarted
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One round of diagnosis and cure. A failed verification ends it and begins the next.
 
     `waited`: it was held or asked about since it last looked, so what it saw may be over.
     `stepped_at`: when it last saw a step end, with its own eyes and not after a crash.
+    `lent`: what earlier rounds did that healed for a while, the newest last.
     """
 
     number: int = 1
@@ -96,12 +105,24 @@ class Run:
     stepped_at: datetime | None = None
     failures: Mapping[StepId, int] = field(default_factory=dict[StepId, int])
     undone: frozenset[StepId] = frozenset()
+    lent: tuple[Loan, ...] = ()
     after: Verified | None = None
 
     @property
     def acted(self) -> bool:
         """Was any effect on the world begun in this round?"""
         return any(not started.dry_run for started in self.started)
+
+    @property
+    def loans(self) -> tuple[Loan, ...]:
+        """All that was done and not taken back, in this round and before; the newest last."""
+        latest = {one.step: one for one in self.started if one.undoes is None and not one.dry_run}
+        mine = (
+            Loan(started=started, outcome=self.done[step])
+            for step, started in latest.items()
+            if step in self.done and step not in self.undone
+        )
+        return (*self.lent, *mine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +197,9 @@ class Incident:
             case Opened() as event:
                 return replace(known, key=event.key, severity=event.severity, opened_at=entry.at)
             case PlaybookMatched() as event:
-                run = Run(number=self.run.number)  # nothing concluded by another version counts
+                run = Run(
+                    number=self.run.number, lent=self.run.lent
+                )  # nothing concluded by another version counts
                 return replace(known, matched=event, unmatched=None, run=run)
             case NothingMatched() as event:
                 return replace(known, unmatched=event)
@@ -196,7 +219,9 @@ class Incident:
             case Verified() as event:
                 return _verified(known, entry, event)
             case RunStarted() as event:
-                return replace(known, run=Run(number=event.number), healed=None, healed_at=None)
+                lent = self.run.loans if self.healed else self.run.lent
+                run = Run(number=event.number, lent=lent)
+                return replace(known, run=run, healed=None, healed_at=None)
             case Escalated() as event:
                 return replace(known, escalated=event)
             case Rehearsed() as event:
@@ -260,11 +285,24 @@ def _finished(run: Run, at: datetime, event: StepFinished) -> Run:
     if event.settled and result is Result.FAILED and _crashes(run, event) <= MOST_CRASHES:
         return run  # it surely did not happen: a crash is a pause, not an attempt
     if begun is not None and begun.undoes is not None:
-        return replace(run, undone=run.undone | {begun.undoes})
+        return _taken_back(run, begun.undoes, event)
     if result in (Result.SUCCEEDED, Result.SKIPPED):
         return replace(run, done={**run.done, event.step: event.outcome})
     failed = run.failures.get(event.step, 0) + 1
     return replace(run, failures={**run.failures, event.step: failed})
+
+
+def _taken_back(run: Run, step: StepId, event: StepFinished) -> Run:
+    """The newest loan of that step is no more; where that failed, only if trying again is vain."""
+    outcome = event.outcome
+    vain = outcome.result is Result.ABANDONED or bool(outcome.evidence.get("final"))
+    if outcome.result not in (Result.SUCCEEDED, Result.SKIPPED) and not vain:
+        failed = run.failures.get(event.step, 0) + 1
+        return replace(run, failures={**run.failures, event.step: failed})
+    if step in run.done and step not in run.undone:
+        return replace(run, undone=run.undone | {step})
+    newest = max((n for n, one in enumerate(run.lent) if one.started.step == step), default=None)
+    return replace(run, lent=tuple(one for n, one in enumerate(run.lent) if n != newest))
 
 
 def _crashes(run: Run, event: StepFinished) -> int:

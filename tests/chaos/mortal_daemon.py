@@ -39,18 +39,27 @@ class SuicidalTimeline(MortalTimeline):
 
     life: str = ""
     spares: Collection[str] = ()
+    passes: bool = False
+    """Are deliveries, and the noting that one brought no news, no writes to die at?"""
     _sparing: bool = False
 
     async def append(self, drafts: Sequence[Draft], *, of: Sequence[int] = ()) -> Sequence[Entry]:
+        if self.passes and not drafts:
+            return await self.inner.append(drafts, of=of)
         events = [draft.event for draft in drafts]
         return await self._write(lambda: self.inner.append(drafts, of=of), *events)
 
     async def deliver(self, body: bytes) -> int:
+        if self.passes:
+            return await self.inner.deliver(body)
         return await self._write(lambda: self.inner.deliver(body))
 
     async def _write(self, write: Callable[[], Awaitable[Written]], *events: Event) -> Written:
         self.appends += 1
         last = self.appends == self.dies_at
+        kinds = " ".join(type(event).__name__ for event in events) or "Delivery"
+        if last:
+            _say(life=self.life, dies=kinds)
         if last and not self.written:
             _die()
         if self._sparing and any(isinstance(one, StepFinished) for one in events):
@@ -59,7 +68,7 @@ class SuicidalTimeline(MortalTimeline):
         begun = [one.step for one in events if isinstance(one, StepStarted)]
         _say(
             life=self.life,
-            append=" ".join(type(event).__name__ for event in events) or "Delivery",
+            append=kinds,
             begun=" ".join(begun),
             healed=any(map(_is_healed, events)),
         )
@@ -89,6 +98,7 @@ async def _live(order: dict[str, Any]) -> None:
         written=order["written"],
         life=order["life"],
         spares=order["spares"],
+        passes=order["passes"],
     )
     async with daemon(settings, timeline=timeline) as port:
         _say(life=order["life"], port=port, pid=os.getpid())

@@ -28,6 +28,8 @@ class Life:
     appends: list[list[str]] = field(default_factory=list[list[str]])
     begun: list[str] = field(default_factory=list[str])
     healed: bool = False
+    dies: str = ""
+    """The names of what was to be written when its time had come."""
     ended: int | None = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -40,6 +42,8 @@ class Life:
                 self.appends.append(kinds.split())
                 self.begun += begun.split()
                 self.healed = self.healed or healed
+            case {"dies": str(kinds)}:
+                self.dies = kinds
             case {"ended": int(status)}:
                 self.ended = status
             case _:
@@ -97,10 +101,12 @@ class Nursery:
         dies_at: int | None = None,
         written: bool = True,
         spares: Collection[str] = (),
+        passes: bool = False,
     ) -> Life:
         """A new daemon with that configuration, which dies at that write.
 
-        Where it would die in the middle of a step that it `spares`, it dies at the end of it.
+        Where it would die in the middle of a step that it `spares`, it dies at the end of it. It
+        `passes` deliveries: they are kept, answered, and not counted.
         """
         name = str(len(self._lives))
         life = Life(name=name, log=config.with_name(f"daemon-{name}.log"))
@@ -113,6 +119,7 @@ class Nursery:
             "dies_at": dies_at,
             "written": written,
             "spares": sorted(spares),
+            "passes": passes,
         }
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")

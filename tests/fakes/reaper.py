@@ -2,7 +2,9 @@
 
 A life ends by SIGKILL right before its first write, the next one right after it, and so on by
 turns. Where that would kill a daemon between the start of a step and its effect for ever, it is
-done once; the daemon that begins the step again is killed between its effect and its end.
+done once; the daemon that begins the step again is killed between its effect and its end. Where
+it would kill every daemon before it has answered a delivery, it is done once before that is kept
+and once after: Alertmanager, which is never answered, would never tell that its alert resolved.
 """
 
 import asyncio
@@ -39,6 +41,11 @@ class Reaper:
                 if life.healed:
                     healed.set()
 
+    @property
+    def delivered(self) -> set[bool]:
+        """Was a life ended before a delivery was kept (False), and one after (True)?"""
+        return {bool(life.appends) for life in self.lives if life.dies == "Delivery"}
+
     async def _live(self, *, written: bool) -> Life:
         life = self.births.bear(
             self.setting.config,
@@ -46,6 +53,7 @@ class Reaper:
             dies_at=1,
             written=written,
             spares=self.begun.keys(),
+            passes=written in self.delivered,
         )
         self.lives.append(life)
         while life.ended is None:
