@@ -93,6 +93,7 @@ class Runner:
             params=_plain(task.params),
             dry_run=dry_run,
             undoes=task.undoes,
+            touches=task.action.effect is not Effect.NONE,
         )
         begun = (started,) if judged is None else (judged, started)
         incident = await self._journal.decide(incident, *begun)

@@ -37,7 +37,7 @@ class BudgetGuard:
             return Verdict(guard=self.name, decision=Decision.ALLOW, reason="no round begins")
         if held := self._used_up(params, plan, now):
             return held
-        if plan.incident.run.acted:  # it is one of those who act; half a cure helps nobody
+        if plan.incident.run.touched:  # it is one of those who act; half a cure helps nobody
             return Verdict(guard=self.name, decision=Decision.ALLOW, reason="its round has begun")
         busy = plan.busy | {
             other.key.target
@@ -58,7 +58,7 @@ class BudgetGuard:
             for moment in incident.acted_at
             if moment > now - params.window
         )
-        spent = len(rounds) - plan.incident.run.acted  # its own round is not charged twice
+        spent = len(rounds) - plan.incident.run.touched  # its own round is not charged twice
         if spent < params.limit:
             return None
         until = rounds[0] + params.window
@@ -76,4 +76,4 @@ def _same_target(plan: Plan) -> Iterable[Incident]:
 
 
 def _acts_now(incident: Incident) -> bool:
-    return incident.closed is None and incident.run.acted and incident.run.after is None
+    return incident.closed is None and incident.run.touched and incident.run.after is None

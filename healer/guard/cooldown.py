@@ -38,7 +38,7 @@ class CooldownGuard:
 
 def _earlier_rounds(plan: Plan) -> list[datetime]:
     own = plan.incident.acted_at
-    if plan.incident.run.acted:
+    if plan.incident.run.touched:
         own = own[:-1]  # the round that is being judged has begun already
     others = (
         moment

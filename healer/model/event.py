@@ -113,7 +113,10 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """On disk before the effect. `params` are final: nothing in them is relative any more."""
+    """On disk before the effect. `params` are final: nothing in them is relative any more.
+
+    `touches`: its action may change something; one that waits does not.
+    """
 
     step: StepId
     action: str
@@ -121,6 +124,7 @@ class StepStarted:
     params: Mapping[str, Json]
     dry_run: bool = False
     undoes: StepId | None = None
+    touches: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,8 +110,13 @@ class Run:
 
     @property
     def acted(self) -> bool:
-        """Was any effect on the world begun in this round?"""
+        """Was any step begun in this round, and not as a rehearsal?"""
         return any(not started.dry_run for started in self.started)
+
+    @property
+    def touched(self) -> bool:
+        """Was any effect on the world begun in this round? A round that only waits has none."""
+        return any(started.touches and not started.dry_run for started in self.started)
 
     @property
     def loans(self) -> tuple[Loan, ...]:
@@ -129,7 +134,9 @@ class Run:
 class Incident:
     """What is known of an incident after `seq` entries.
 
-    `acted_at` holds the moment of the first real step of each round: budgets count it.
+    `first_step_at`: when healer took it up in earnest; rehearsals do not count.
+    `acted_at`: when each round first touched the world. Budgets and cooldowns count these, and
+    rounds that only waited are none of them.
     """
 
     id: IncidentId
@@ -143,6 +150,7 @@ class Incident:
     unmatched: NothingMatched | None = None
     run: Run = Run()
     failed_runs: int = 0
+    first_step_at: datetime | None = None
     acted_at: tuple[datetime, ...] = ()
     healed: Verified | None = None
     healed_at: datetime | None = None
@@ -176,11 +184,6 @@ class Incident:
                 return IncidentState.OPEN
 
     @property
-    def first_step_at(self) -> datetime | None:
-        """When healer first touched the world for it; rehearsals do not count."""
-        return self.acted_at[0] if self.acted_at else None
-
-    @property
     def firing(self) -> tuple[Alert, ...]:
         """Its alerts that fire, as far as Alertmanager told us."""
         firing = AlertStatus.FIRING  # looked at for each alert of a storm
@@ -211,9 +214,7 @@ class Incident:
                 waited = self.run.waited or event.decision is not Decision.ALLOW
                 return replace(known, run=replace(self.run, judged=event, waited=waited))
             case StepStarted() as event:
-                fresh = not event.dry_run and not self.run.acted
-                acted_at = (*self.acted_at, entry.at) if fresh else self.acted_at
-                return replace(known, run=_started(self.run, event), acted_at=acted_at)
+                return _begun(known, entry.at, event)
             case StepFinished() as event:
                 return replace(known, run=_finished(self.run, entry.at, event))
             case Verified() as event:
@@ -258,8 +259,13 @@ def fold(incident: IncidentId, entries: Iterable[Entry]) -> Incident:
     return result
 
 
-def _started(run: Run, event: StepStarted) -> Run:
-    return replace(run, in_flight=event, started=(*run.started, event))
+def _begun(incident: Incident, at: datetime, event: StepStarted) -> Incident:
+    run = replace(incident.run, in_flight=event, started=(*incident.run.started, event))
+    first = incident.first_step_at or (None if event.dry_run else at)
+    acted_at = incident.acted_at
+    if run.touched and not incident.run.touched:
+        acted_at = (*acted_at, at)
+    return replace(incident, run=run, first_step_at=first, acted_at=acted_at)
 
 
 def _looked(run: Run, at: datetime, event: Diagnosed) -> Run:

@@ -16,13 +16,19 @@ KEY = IncidentKey(service="api", playbook="DISK", target=WORKLOAD)
 
 
 def incident(
-    name: str = "inc-1", *, acted: tuple[datetime, ...] = (), target: Target = WORKLOAD
+    name: str = "inc-1",
+    *,
+    acted: tuple[datetime, ...] = (),
+    target: Target = WORKLOAD,
+    touches: bool = True,
 ) -> Incident:
     """An incident whose rounds began at these moments; the last one is still going on."""
     who = IncidentId(name)
     opened = Opened(key=replace(KEY, target=target), severity="P1")
     result = fold(who, [Entry(incident=who, seq=1, at=START, event=opened)])
-    started = StepStarted(step=StepId("free"), action="disk.free", attempt=1, params={})
+    started = StepStarted(
+        step=StepId("free"), action="disk.free", attempt=1, params={}, touches=touches
+    )
     for number, at in enumerate(acted, start=1):
         result = replace(result, run=replace(result.run, number=number, started=()))
         result = result.apply(Entry(incident=who, seq=number + 1, at=at, event=started))

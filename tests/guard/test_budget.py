@@ -38,6 +38,16 @@ async def test_its_own_round_is_not_charged_twice() -> None:
     assert verdict.decision is Decision.ALLOW
 
 
+async def test_a_round_that_has_only_waited_so_far_is_asked_like_one_that_has_not_begun() -> None:
+    waiting = incident(acted=(ago(minutes=1),), touches=False)
+    busy = tuple(
+        incident(f"inc-{name}", acted=(NOW,), target=elsewhere(name)) for name in ("b", "c")
+    )
+    verdict = await GUARD.judge(PARAMS, plan(waiting, *busy), now=NOW)
+    assert verdict.decision is Decision.HOLD
+    assert "2 of at most 2" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("busy", "decision"),
     [

@@ -40,3 +40,14 @@ async def test_the_round_that_has_begun_is_not_held_by_itself_but_by_the_one_bef
     assert (await judged(incident(acted=(ago(minutes=1),)))).decision is Decision.ALLOW
     again = incident(acted=(ago(minutes=3), ago(minutes=1)))
     assert (await judged(again)).decision is Decision.HOLD
+
+
+async def test_a_round_that_only_waited_holds_nobody() -> None:
+    waited = incident("inc-2", acted=(ago(minutes=2),), touches=False)
+    assert (await judged(incident(), waited)).decision is Decision.ALLOW
+
+
+async def test_a_round_that_has_only_waited_so_far_is_held_by_the_one_before() -> None:
+    waiting = incident(acted=(ago(minutes=1),), touches=False)
+    verdict = await judged(waiting, incident("inc-2", acted=(ago(minutes=2),)))
+    assert verdict.decision is Decision.HOLD

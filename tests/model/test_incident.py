@@ -121,6 +121,16 @@ def test_a_rehearsal_spends_no_budget() -> None:
     assert story(rehearsed).acted_at == ()
 
 
+def test_a_round_that_only_waits_spends_no_budget_but_was_taken_up() -> None:
+    waits = StepStarted(step=STEP, action="flow.wait", attempt=1, params={}, touches=False)
+    waited = story(waits)
+    assert waited.acted_at == ()
+    assert waited.first_step_at == START + timedelta(seconds=1)
+    assert story(waits, finished(Result.SUCCEEDED), STARTED).acted_at == (
+        START + timedelta(seconds=3),
+    )
+
+
 def test_a_round_is_charged_once_however_many_steps_and_attempts_it_has() -> None:
     assert len(story(STARTED, finished(Result.FAILED), STARTED).acted_at) == 1
     again = RunStarted(number=2, reason="so")
