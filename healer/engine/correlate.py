@@ -6,10 +6,10 @@ from datetime import datetime
 
 from healer.errors import PermanentError
 from healer.model.alert import Alert
-from healer.model.event import IncidentId, IncidentKey
+from healer.model.event import IncidentId, IncidentKey, PlaybookMatched
 from healer.model.incident import Incident
 from healer.model.index import Index
-from healer.model.playbook import Playbook, select
+from healer.model.playbook import Mode, Playbook, select
 from healer.model.service import Service, Target, parse_target
 from healer.playbook.render import render, template_names
 from healer.playbook.scope import Scope, build_scope
@@ -110,6 +110,19 @@ def severity(service: Service, alert: Alert) -> str:
     word = alert.labels.get("severity", "")
     known = service.severities.get(word)
     return known.name if known else word
+
+
+def applied(
+    playbook: Playbook, alerts: Iterable[Alert], *, service: str, mode: Mode
+) -> PlaybookMatched:
+    """That this playbook, in this version, is what the incident of these alerts follows."""
+    names = ", ".join(sorted({alert.name for alert in alerts}))
+    return PlaybookMatched(
+        playbook=playbook.name,
+        digest=playbook.digest,
+        mode=mode,
+        because=f"{names} of {service}",
+    )
 
 
 def is_news(alert: Alert, incident: Incident | None) -> bool:

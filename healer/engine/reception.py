@@ -7,26 +7,25 @@ deliveries are done with. While more comes than can be sorted, keeping comes bef
 
 import asyncio
 import logging
-import secrets
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from healer.engine.catalog import Catalog
-from healer.engine.correlate import Route, Router, is_news
+from healer.engine.correlate import Router
 from healer.engine.inbox import Inbox
 from healer.engine.journal import Journal
+from healer.engine.sorting import Sorting
 from healer.errors import ConflictError, PermanentError, TimelineError
 from healer.kit.clock import Clock
 from healer.kit.retry import delays
-from healer.model.alert import Alert, AlertGroup
+from healer.model.alert import AlertGroup
 from healer.model.delivery import Delivery
-from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
-from healer.model.incident import Incident
+from healer.model.event import IncidentId
 from healer.model.playbook import Playbook
-from healer.model.receipt import Receipt, receipt_of
+from healer.model.receipt import Receipt
 
 _log = logging.getLogger(__name__)
 
@@ -62,24 +61,6 @@ class _Waiting:
     groups: Groups
     behind: int
     answer: "asyncio.Future[Receipt]"
-
-
-@dataclass(slots=True)
-class _Place:
-    """One incident in this batch, open (`known`) or about to be: its new lines and alerts."""
-
-    key: IncidentKey
-    known: Incident | None
-    id: IncidentId
-    events: list[Event] = field(default_factory=list[Event])
-    fresh: dict[str, Alert] = field(default_factory=dict[str, Alert])
-
-    def is_news(self, alert: Alert) -> bool:
-        """Does it tell anything that neither the incident nor this batch has told?"""
-        seen = self.fresh.get(alert.fingerprint)
-        if seen is None:
-            return is_news(alert, self.known)
-        return (seen.status, seen.starts_at) != (alert.status, alert.starts_at)
 
 
 class Reception:
@@ -211,7 +192,7 @@ class Reception:
     ) -> Sequence[Receipt]:
         """Correlate and append; again where an incident moved on or closed meanwhile."""
         while True:
-            desk = _Sorting(self._router(), self._journal, self._clock)
+            desk = Sorting(self._router(), self._journal, self._clock, self._catalog.mode_of)
             receipts = [desk.take(groups) for groups in batch]
             changed = desk.changed()
             if not changed and not of:
@@ -240,73 +221,3 @@ class Reception:
 def _refuse(waiting: _Waiting, reason: str) -> None:
     if not waiting.answer.done():
         waiting.answer.set_exception(TimelineError(reason))
-
-
-class _Sorting:
-    """One attempt at sorting a batch into incidents. Changes nothing outside itself."""
-
-    def __init__(self, router: Router, journal: Journal, clock: Clock) -> None:
-        self._router = router
-        self._journal = journal
-        self._now = clock.now()
-        self._places: dict[IncidentKey, _Place] = {}
-
-    def take(self, groups: Sequence[AlertGroup]) -> Receipt:
-        """Sort one delivery."""
-        tally: Counter[tuple[str, str]] = Counter()
-        for group in groups:
-            news: dict[IncidentId, tuple[_Place, str, list[Alert]]] = {}
-            for alert in group.alerts:
-                found = self._router.route(alert, now=self._now)
-                if found is None:
-                    tally["", "unmatched"] += 1
-                    continue
-                place = self._place_of(found)
-                if not place.is_news(alert):
-                    tally[found.key.service, "repeated"] += 1
-                    continue
-                place.fresh[alert.fingerprint] = alert
-                news.setdefault(place.id, (place, found.severity, []))[2].append(alert)
-            for place, severity, alerts in news.values():
-                service = place.key.service
-                if place.known is None and not place.events:
-                    place.events.append(Opened(key=place.key, severity=severity))
-                    tally[service, "opened"] += 1
-                else:
-                    tally[service, "joined"] += sum(alert.firing for alert in alerts)
-                tally[service, "resolved"] += sum(not alert.firing for alert in alerts)
-                received = AlertsReceived(
-                    alerts=tuple(alerts), group=group.key, truncated=group.truncated
-                )
-                place.events.append(received)
-        return receipt_of(tally)
-
-    def changed(self) -> Sequence[_Place]:
-        """The incidents that have new lines."""
-        return [place for place in self._places.values() if place.events]
-
-    def still_true(self, places: Iterable[_Place]) -> bool:
-        """Is every incident still as open, or as absent, as when it was sorted?"""
-        return all(_id(self._journal.find_open(place.key)) == _id(place.known) for place in places)
-
-    def _place_of(self, route: Route) -> _Place:
-        """Its own incident; else an open one that it joins; else a new one."""
-        for key in (route.key, *route.joins):
-            place = self._places.get(key) or self._find(key)
-            if place.known or place.fresh:
-                return place
-        return self._places[route.key]
-
-    def _find(self, key: IncidentKey) -> _Place:
-        known = self._journal.find_open(key)
-        place = _Place(key=key, known=known, id=known.id if known else _new_id())
-        self._places[key] = place
-        return place
-
-
-def _id(incident: Incident | None) -> IncidentId | None:
-    return incident.id if incident else None
-
-
-def _new_id() -> IncidentId:
-    return IncidentId(f"inc-{secrets.token_hex(5)}")

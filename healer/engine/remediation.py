@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from healer.engine.case import Case, Tools
 from healer.engine.choice import cannot_decide, choose
+from healer.engine.correlate import applied
 from healer.engine.diagnosis import Patient, look
 from healer.engine.ending import Ender
 from healer.engine.freshness import is_gone, is_stale
@@ -102,18 +103,15 @@ class Remediation:
         return next((stage for holds, stage in table if holds), treatment.run_step)
 
     async def _match(self, incident: Incident, key: IncidentKey) -> bool:
+        """Nothing applied when it was opened, or what did is gone from here: what applies now?"""
         playbook = next(
             (one for one in self._tools.catalog.current() if one.name == key.playbook), None
         )
         if playbook is None:
             return await self._unmatched(incident, key)
-        names = ", ".join(sorted({alert.name for alert in incident.alerts.values()}))
-        matched = PlaybookMatched(
-            playbook=playbook.name,
-            digest=playbook.digest,
-            mode=self._tools.catalog.mode_of(playbook.mode),
-            because=f"{names} of {key.service}",
-        )
+        mode = self._tools.catalog.mode_of(playbook.mode)
+        alerts = incident.alerts.values()
+        matched = applied(playbook, alerts, service=key.service, mode=mode)
         await self._tools.journal.decide(incident, matched)
         return True
 
