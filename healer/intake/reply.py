@@ -58,8 +58,14 @@ async def read(request: web.Request, slot: Slot, limits: Limits) -> bytes:
     if (request.content_length or 0) > limits.body:
         raise _too_large(limits)
     try:
+        body = _Body(request, slot, limits)
+        if request.content.is_eof():  # it came with its headers: there is nothing to wait for
+            body.take(request.content.read_nowait())
+            return body.whole()
         async with asyncio.timeout(limits.read.total_seconds()):
-            return await _collected(request, slot, limits)
+            async for chunk in request.content.iter_any():
+                body.take(chunk)
+        return body.whole()
     except TimeoutError:
         # Not 408: for Alertmanager every 4xx is final, and a slow network is not its fault.
         raise retry_later("the body took too long to arrive", limits) from None
@@ -70,17 +76,28 @@ async def read(request: web.Request, slot: Slot, limits: Limits) -> bytes:
         raise retry_later(str(error), limits) from None
 
 
-async def _collected(request: web.Request, slot: Slot, limits: Limits) -> bytes:
-    unpacker = Unpacker(request.headers.get("Content-Encoding", ""))
-    chunks: list[bytes] = []
-    async for chunk in request.content.iter_any():
-        unpacked = unpacker.feed(chunk, most=limits.body - slot.size)
+class _Body:
+    """What has come so far, unpacked, and never more of it than there is room for."""
+
+    def __init__(self, request: web.Request, slot: Slot, limits: Limits) -> None:
+        self._unpacker = Unpacker(request.headers.get("Content-Encoding", ""))
+        self._slot = slot
+        self._limits = limits
+        self._chunks: list[bytes] = []
+
+    def take(self, chunk: bytes) -> None:
+        """RefusedError, FullError or UnpackError where it can be no part of a body."""
+        slot, limits = self._slot, self._limits
+        unpacked = self._unpacker.feed(chunk, most=limits.body - slot.size)
         if slot.size + len(unpacked) > limits.body:
             raise _too_large(limits)
         slot.grow(len(unpacked))
-        chunks.append(unpacked)
-    unpacker.finish()
-    return b"".join(chunks)
+        self._chunks.append(unpacked)
+
+    def whole(self) -> bytes:
+        """All of it; UnpackError where the packed content has no end."""
+        self._unpacker.finish()
+        return b"".join(self._chunks)
 
 
 def _too_large(limits: Limits) -> RefusedError:
