@@ -26,10 +26,11 @@ class PodParams(Params):
 
 
 class PodState:
-    """Evidence: total, ready, pending, unschedulable, lacking (what no node has enough of, as the
-    scheduler names it: `nvidia.com/gpu`), crash_looping, crashing (one crash-loops, or every one
-    crashed and none of them is ready), oom_killed, image_pull, restarts, newest_age_seconds, names,
-    not_ready (names), trouble (the first, in words), leaving, ended.
+    """Evidence: total, ready, starting (not ready, and its startup probe has not passed yet; one
+    without such a probe counts too), pending, unschedulable, lacking (what no node has enough of,
+    as the scheduler names it: `nvidia.com/gpu`), crash_looping, crashing (one crash-loops, or every
+    one crashed and none of them is ready), oom_killed, image_pull, restarts, newest_age_seconds,
+    names, not_ready (names), trouble (the first, in words), leaving, ended.
 
     A pod that is being deleted or has ended counts in `leaving` or `ended` and nowhere else; ready
     is by the pod's condition. `newest_age_seconds` is null without pods. Holds where all are ready.
@@ -39,7 +40,8 @@ class PodState:
     params = PodParams
     evidence = Kinds(
         {
-            **dict.fromkeys(("total", "ready", "pending", "crash_looping", "oom_killed"), int),
+            **dict.fromkeys(("total", "ready", "starting", "pending"), int),
+            **dict.fromkeys(("crash_looping", "oom_killed"), int),
             **dict.fromkeys(("unschedulable", "image_pull", "restarts", "leaving", "ended"), int),
             **dict.fromkeys(("names", "not_ready", "lacking"), list[str]),
             "crashing": bool,
@@ -84,6 +86,7 @@ def _evidence(found: Sequence[Pod], *, now: datetime) -> Evidence:
     return {
         "total": len(pods),
         "ready": len(pods) - len(sick),
+        "starting": sum(pod.starting for pod in pods),
         "pending": sum(pod.status.phase == "Pending" for pod in pods),
         "unschedulable": sum(bool(pod.unschedulable) for pod in pods),
         "lacking": sorted({name for pod in pods for name in _LACKING.findall(pod.unschedulable)}),

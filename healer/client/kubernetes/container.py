@@ -48,6 +48,7 @@ class ContainerStatus(Wire):
 
     name: str = ""
     ready: bool = False
+    started: bool = False
     restart_count: int = 0
     image: str = ""
     state: ContainerState = Field(default_factory=ContainerState)
@@ -71,10 +72,15 @@ class ContainerStatus(Wire):
         return self.state.waiting.reason if self.state.waiting else ""
 
 
+class StartupProbe(Wire):
+    """That there is one; what it asks is not read."""
+
+
 class ContainerSpec(Wire):
-    """A container as wanted; only its name is read."""
+    """A container as wanted; only its name is read, and whether it says itself when it is up."""
 
     name: str = ""
+    startup_probe: StartupProbe | None = None
 
 
 class ClaimSource(Wire):
@@ -149,6 +155,18 @@ class Pod(Wire):
         """Why no node takes it, in the scheduler's words; '' where one does, or none was asked."""
         found = (one for one in self.status.conditions if one.type == "PodScheduled")
         return next((one.message or one.reason for one in found if one.status == "False"), "")
+
+    @property
+    def starting(self) -> bool:
+        """May it still be loading? Without a startup probe nobody can tell, as long as it is young.
+
+        A container that has passed its startup probe has come up: if it is not ready, it is ill.
+        """
+        if self.ready:
+            return False
+        probed = {one.name for one in self.spec.containers if one.startup_probe is not None}
+        up = {one.name for one in self.status.container_statuses if one.started}
+        return not probed or not probed <= up
 
     @property
     def restarts(self) -> int:

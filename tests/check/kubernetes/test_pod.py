@@ -90,6 +90,29 @@ async def test_each_kind_of_trouble_has_a_count_of_its_own(
     assert found.evidence["restarts"] == 4
 
 
+@pytest.mark.parametrize(
+    ("probe", "started", "starting"),
+    [
+        ({"httpGet": {"path": "/", "port": 80}}, False, 1),
+        ({"httpGet": {}}, True, 0),
+        (None, True, 1),
+    ],
+)
+async def test_a_pod_that_had_come_up_is_not_starting(
+    lab: Lab, ctx: CheckContext, probe: Object | None, started: bool, starting: int
+) -> None:
+    def hurt(pod: Object) -> None:
+        unready(pod)
+        pod["spec"]["containers"][0]["startupProbe"] = probe
+        pod["status"]["containerStatuses"][0]["started"] = started
+
+    first(lab, hurt)
+
+    found = await look(lab, ctx)
+
+    assert (found.evidence["ready"], found.evidence["starting"]) == (2, starting)
+
+
 async def test_a_pod_that_has_ended_is_no_part_of_the_total(lab: Lab, ctx: CheckContext) -> None:
     labels = {"app": "api"}
     lab.store.create(
