@@ -1,7 +1,8 @@
-"""What is refused or filled in by looking at other objects: namespaces, storage classes."""
+"""What is refused or filled in by looking at other objects: namespaces, storage classes, quotas."""
 
 from healer.lab.api.failure import forbidden, not_found
 from healer.lab.api.quantity import quantity
+from healer.lab.api.quota import exceeded
 from healer.lab.api.resource import BY_PLURAL, Resource
 from healer.lab.api.store import Store
 from healer.lab.api.value import dig
@@ -14,6 +15,8 @@ def admit_create(store: Store, resource: Resource, new: Object) -> None:
     """Raise if it may not be created; fill in what depends on the cluster."""
     if resource.namespaced:
         _namespace(store, resource, new)
+    if resource.plural == "pods" and (why := exceeded(store, new["metadata"]["namespace"])):
+        raise forbidden(resource, str(new["metadata"].get("name", "")), why)
     if resource.plural == "persistentvolumeclaims":
         _default_class(store, new)
 

@@ -108,6 +108,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
     Resource(plural="events", kind="Event", short=("ev",)),
     Resource(plural="nodes", kind="Node", namespaced=False, short=("no",), status=True),
+    Resource(plural="resourcequotas", kind="ResourceQuota", short=("quota",), status=True),
     Resource(plural="serviceaccounts", kind="ServiceAccount", short=("sa",)),
     Resource(
         plural="deployments",

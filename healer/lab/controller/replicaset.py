@@ -1,8 +1,9 @@
 """ReplicaSets: as many pods as wanted, made from the template; the least useful go first."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from healer.lab.api.quota import exceeded
 from healer.lab.api.termination import terminate
 from healer.lab.api.value import dig, fields, section
 from healer.lab.contract import Change, Cluster, Object
@@ -17,6 +18,8 @@ from healer.lab.controller.state import (
     owner_reference,
 )
 
+_FIRST_DELAY, _LONGEST_DELAY = 0.005, 1000.0
+"""Seconds to the next try after a refusal; they double, as in the real controller's queue."""
 _PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -26,6 +29,8 @@ class ReplicaSets:
 
     cluster: Cluster
     now: Now
+    _refused: dict[Key, int] = field(default_factory=dict[Key, int])
+    """How often in a row a pod was refused, for those for which it was."""
 
     async def run(self) -> None:
         """For ever."""
@@ -42,13 +47,25 @@ class ReplicaSets:
             return None
         pods = [pod for pod in owned(self.cluster, "pods", found) if is_active(pod)]
         missing = int(dig(found, "spec", "replicas") or 0) - len(pods)
-        for _ in range(missing):
-            self._create(found)
+        again = self._fill(found, key, missing)
         for pod in sorted(pods, key=_usefulness)[: max(0, -missing)]:
             self._end(found, pod)
         # A turn for others, so that a burst of changes is counted once.
         await asyncio.sleep(0)
-        return self._status(key)
+        waits = [one for one in (self._status(key), again) if one is not None]
+        return min(waits, default=None)
+
+    def _fill(self, owner: Object, key: Key, missing: int) -> float | None:
+        """Create what is missing; where that is refused, after how many seconds to try again."""
+        for _ in range(missing):
+            if why := exceeded(self.cluster, key[0]):
+                message = f'Error creating: pods "{key[1]}-" is forbidden: {why}'
+                self.cluster.record(owner, kind="Warning", reason="FailedCreate", message=message)
+                times = self._refused[key] = self._refused.get(key, 0) + 1
+                return float(min(_FIRST_DELAY * 2 ** (times - 1), _LONGEST_DELAY))
+            self._create(owner)
+        self._refused.pop(key, None)
+        return None
 
     def _create(self, owner: Object) -> None:
         template, meta = owner["spec"]["template"], owner["metadata"]

@@ -13,8 +13,12 @@ class Log:
     limit: int
 
     def open(self, life: int) -> int:
-        """A descriptor that appends to the log of this life; older lives but one are removed."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """A descriptor that appends to the log of this life; older lives but one are removed.
+
+        OSError where the node's own folder for logs is gone: it is not made anew here.
+        """
+        for folder in (self.folder.parent, self.folder):
+            folder.mkdir(exist_ok=True)
         self._path(life - 2).unlink(missing_ok=True)
         return os.open(self._path(life), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 

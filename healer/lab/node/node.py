@@ -42,7 +42,8 @@ class ProcessNode:
     async def run(self) -> None:
         """Be the node, until cancelled; then end all pods at once."""
         async with self._prepared() as ground, asyncio.TaskGroup() as group:
-            group.create_task(Heartbeat(ground, name=self.name).run())
+            beats = Heartbeat(ground, name=self.name, recovered=self._speak)
+            group.create_task(beats.run())
             group.create_task(ground.claims.run())
             group.create_task(self._bound_logs())
             for resource in ("configmaps", "secrets"):
@@ -105,6 +106,10 @@ class ProcessNode:
         group.create_task(self._run(worker))
         return worker
 
+    def _speak(self) -> None:
+        for worker in tuple(self._pods.values()):
+            worker.speak()
+
     async def _run(self, worker: PodWorker) -> None:
         await worker.run()
         if self._pods.get(worker.key) is worker:
@@ -140,6 +145,7 @@ class ProcessNode:
                 tempfile.TemporaryDirectory(prefix="healer-lab-", dir=self._folder)
             )
             folder = Path(made).resolve()  # noqa: ASYNC240 a local folder, before anything runs
+            (folder / "logs").mkdir()
             async with holding(folder, rootless=self._rootless, cgroup=tree.folder) as holder:
                 try:
                     self._ground = Ground(

@@ -52,6 +52,10 @@ class PodWorker:
         with contextlib.suppress(UnresolvedError, OSError):
             self._volumes.refresh()
 
+    def speak(self) -> None:
+        """Say anew how it does."""
+        self._voice.publish()
+
     async def run(self) -> None:
         """The whole life of the pod, until it is gone from the cluster."""
         try:

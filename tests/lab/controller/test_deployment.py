@@ -45,6 +45,29 @@ async def test_it_comes_up_and_says_so(control: Control) -> None:
     assert all("pod-template-hash" in pod["metadata"]["labels"] for pod in control.pods())
 
 
+async def test_what_a_quota_refuses_is_tried_again_ever_more_rarely(control: Control) -> None:
+    await start(control)
+    hard = {"hard": {"pods": "0"}}
+    meta = {"name": "none", "namespace": "default"}
+    control.store.create("resourcequotas", {"metadata": meta, "spec": hard})
+    control.change("deployments", replicas=4)
+    await control.settle(15)
+    assert len(control.pods()) == 3
+    (event,) = [one for one in control.store.list("events") if one["reason"] == "FailedCreate"]
+    assert "exceeded quota: none, requested: pods=1, used: pods=3" in event["message"]
+    assert event["count"] < 20
+    for pod in control.pods():
+        control.store.delete("pods", "default", pod["metadata"]["name"])
+    await control.settle(1)
+    control.store.delete("resourcequotas", "default", "none")
+
+    await control.settle(10)
+    assert control.pods() == []
+    control.image("server:2")
+    await control.settle()
+    assert control.ready() == 4
+
+
 async def test_a_lost_pod_is_replaced(control: Control) -> None:
     await start(control)
     lost = control.pods()[0]["metadata"]["name"]

@@ -111,6 +111,13 @@ def test_an_end_has_its_exit_code_and_reason(code: int, reason: str, shown: int)
     assert found.get("signal") == (-code if code < 0 else None)
 
 
+def test_a_heartbeat_says_why_the_node_can_run_no_pods() -> None:
+    found = node("lab-1")
+    beat(found, lacks="its disk is away")
+    ready = next(one for one in found["status"]["conditions"] if one["type"] == "Ready")
+    assert (ready["status"], ready["message"]) == ("False", "its disk is away")
+
+
 def test_a_heartbeat_keeps_transition_times_and_leaves_a_cordon_alone() -> None:
     found = node("lab-1")
     beat(found)
