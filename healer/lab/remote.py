@@ -22,6 +22,7 @@ GROUPS = {
     "deployments": "/apis/apps/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
     "poddisruptionbudgets": "/apis/policy/v1",
+    "replicasets": "/apis/apps/v1",
     "storageclasses": "/apis/storage.k8s.io/v1",
 }
 EXEC_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")

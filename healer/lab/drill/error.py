@@ -22,4 +22,18 @@ DRILLS = (
         remedy="cuda-everywhere",
         ending=Ending.UNTOUCHED,
     ),
+    Scenario(
+        name="INC-002.connection",
+        fault="errors-connection",
+        what="a server does not reach what it needs over the network, and its requests fail",
+        remedy="connection-errors",
+        ending=Ending.UNTOUCHED,
+    ),
+    Scenario(
+        name="INC-002.other",
+        fault="errors-other",
+        what="the sums of one server do not fit any more, and its requests fail",
+        remedy="other-errors",
+        ending=Ending.UNTOUCHED,
+    ),
 )

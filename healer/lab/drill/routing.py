@@ -23,4 +23,11 @@ DRILLS = (
         remedy="expert-away",
         ending=Ending.UNTOUCHED,
     ),
+    Scenario(
+        name="INC-005.odd",
+        fault="odd-requests",
+        what="what is asked suits no expert, and nothing is broken",
+        remedy="suits-nobody",
+        ending=Ending.UNTOUCHED,
+    ),
 )

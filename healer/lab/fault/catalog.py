@@ -7,16 +7,22 @@ from healer.lab.fault.certificate import ExpiringCertificate, Story
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
-from healer.lab.fault.gpu import GpuFull
+from healer.lab.fault.full import MemoryFull
+from healer.lab.fault.gpu import GpuCrowded, GpuFull
+from healer.lab.fault.hung import Hung
 from healer.lab.fault.inside import Defect
-from healer.lab.fault.lost import GpuLost, ModelLost
-from healer.lab.fault.model import CorruptModel
-from healer.lab.fault.release import BadRelease, Gone, Restarted
+from healer.lab.fault.lost import GpuLost, ModelLost, NodeLost
+from healer.lab.fault.model import CorruptModel, ModelRefused
+from healer.lab.fault.quota import QuotaLifted
+from healer.lab.fault.release import BadRelease, Gone, Paused, Restarted
 from healer.lab.fault.routing import BadClassifier, HungExpert
 from healer.lab.fault.ssd import ON_THE_SSD
 from healer.lab.fault.volume import FullVolume
 
+ODD = "Bake a sponge cake with lemon icing."
+"""Suits none of the experts' examples."""
 ERRORS = 'sum(rate(error_count_total{category="%s", {where}}[5s]))'
+PYTHON = ("python", "-c")
 SMALL, HUGE = {"memory": "16Mi"}, {"memory": "900Gi"}
 
 _ALL: tuple[Fault, ...] = (
@@ -34,6 +40,19 @@ _ALL: tuple[Fault, ...] = (
         name="release-memory",
         change={"resources": {"requests": SMALL, "limits": SMALL}},
         what="has too little memory",
+        kept=False,
+    ),
+    BadRelease(
+        name="release-flag",
+        change={"args": ["--sparkle=1"]},
+        what="gives the server a flag that it does not know",
+        kept=False,
+    ),
+    BadRelease(
+        name="release-gpu",
+        change={"command": [*PYTHON, "import torch; torch.empty(1, device='cuda')"]},
+        what="asks for a GPU first, and torch finds none that works",
+        kept=False,
     ),
     BadRelease(
         name="release-model-missing",
@@ -63,6 +82,22 @@ _ALL: tuple[Fault, ...] = (
         proof=ERRORS % "cuda",
     ),
     Defect(
+        name="errors-connection",
+        service="largeforge",
+        defect="lonely",
+        what="it asks somebody over the network who is not there",
+        rate=4,
+        proof=ERRORS % "engine",
+    ),
+    Defect(
+        name="errors-other",
+        service="largeforge",
+        defect="misshapen",
+        what="its sums do not fit any more",
+        rate=4,
+        proof=ERRORS % "engine",
+    ),
+    Defect(
         name="leak",
         service="llm-inference",
         defect="leak",
@@ -87,13 +122,22 @@ _ALL: tuple[Fault, ...] = (
     GpuFull(name="gpu-full", sequences=256),
     GpuFull(name="gpu-full-again", sequences=64),
     GpuFull(name="gpu-full-left", sequences=64, allocator=True),
+    GpuCrowded(),
     GpuLost(),
+    Hung(),
+    MemoryFull(),
     ModelLost(),
+    ModelRefused(),
+    NodeLost(),
+    Paused(),
+    QuotaLifted(),
     Restarted(),
     FillingDisk(name="filling-disk", revision=2, log=1_100_000, every=600),
     FillingDisk(name="filling-disk-old-models", revision=6, log=1_500_000, every=600),
     FillingDisk(name="filling-disk-in-use", revision=0, log=100_000, every=5),
     Flood(name="flood", service="largeforge", rate=FLOOD),
+    Flood(name="long-requests", service="largeforge", rate=0.5, tokens=64),
+    Flood(name="odd-requests", service="largeforge-router", rate=2.0, prompt=ODD),
     Flood(name="overload", service="llm-inference", rate=OVERLOAD),
     Flood(name="overload-at-maximum", service="llm-inference", rate=OVERLOAD, at_maximum=True),
     FullVolume(),

@@ -1,7 +1,8 @@
 """Floods: more requests than the replicas can answer, from a process of their own.
 
 flood makes a queue grow (INC-001); overload more than a queue can hold, so that the servers refuse
-(SCENARIO-4); overload-at-maximum the same where the autoscaler may ask for no replica more.
+(SCENARIO-4); overload-at-maximum the same where the autoscaler may ask for no replica more. Of
+long-requests and odd-requests there are few: what they ask is what makes the alert.
 """
 
 import asyncio
@@ -21,6 +22,18 @@ from healer.lab.site import ROOT, SITES, Site
 END_WITHIN = 5.0
 FLOOD, OVERLOAD = 10.0, 12.0
 """Requests a second: above what two replicas answer, below what four do."""
+TOKENS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What each request asks."""
+
+    prompt: str = PROMPT
+    tokens: int = TOKENS
+
+
+ANYTHING = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +43,9 @@ class Flood:
     name: str
     service: str
     rate: float
+    tokens: int = TOKENS
+    """How many each asks for."""
+    prompt: str = PROMPT
     at_maximum: bool = False
     """Does somebody bound the autoscaler by what it has, before the requests come?"""
     lasts: bool = True
@@ -40,20 +56,22 @@ class Flood:
         async with contextlib.AsyncExitStack() as stack:
             if self.at_maximum:
                 await stack.enter_async_context(bounded(remote, SITES[self.service], say=say))
-            flow = flowing(remote, self.service, rate=self.rate, say=say)
+            asked = Asked(tokens=self.tokens, prompt=self.prompt)
+            flow = flowing(remote, self.service, rate=self.rate, say=say, asked=asked)
             await stack.enter_async_context(flow)
             yield
 
 
 @contextlib.asynccontextmanager
 async def flowing(
-    remote: Remote, service: str, *, rate: float, say: Say, prompt: str = PROMPT
+    remote: Remote, service: str, *, rate: float, say: Say, asked: Asked = ANYTHING
 ) -> AsyncGenerator[None]:
     """So many requests a second come to a service while the block runs."""
     url = remote.state.services[service]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "healer.lab.load"),
-        *("--url", url, "--rate", str(rate), "--parent", str(os.getpid()), "--prompt", prompt),
+        *("--url", url, "--rate", str(rate), "--parent", str(os.getpid())),
+        *("--prompt", asked.prompt, "--tokens", str(asked.tokens)),
         stdout=PIPE,
         cwd=ROOT,
         start_new_session=True,

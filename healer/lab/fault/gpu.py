@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from healer.lab.contract import Object
 from healer.lab.fault.breaker import rolled_out
 from healer.lab.fault.contract import Say
-from healer.lab.fault.inside import Defect
+from healer.lab.fault.flood import Asked, flowing
+from healer.lab.fault.inside import Defect, send
 from healer.lab.fault.proof import shown
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
 VARIABLE = {"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "max_split_size_mb:128"}
 SETTLED_WITHIN = 90.0
+RATE, ASKED = 0.6, Asked(tokens=30)
+"""A sound server answers in three seconds, a slow one in six, and just keeps up."""
 USED, FREE = "DCGM_FI_DEV_FB_USED{{where}}", "DCGM_FI_DEV_FB_FREE{{where}}"
 FULL = f"max({USED} / ({USED} + {FREE})) > 0.95"
 
@@ -67,3 +70,35 @@ class GpuFull:
         where = f'max_num_seqs{{namespace="{site.namespace}"}}'
         query = f"min({where}) == max({where})"
         await shown(remote, query, lambda value: value == self.sequences, within=SETTLED_WITHIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GpuCrowded:
+    """A server leaks until its GPU is full, and is slow for it; that it is full is known."""
+
+    name: str = "gpu-crowded"
+    service: str = "largeforge"
+    lasts: bool = True
+
+    @contextlib.asynccontextmanager
+    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        """Returns when its GPU is full and it is slow. In the end the leak is freed."""
+        site = SITES[self.service]
+        silence = await remote.silence({"service": site.name, "alertname": "GPUMemoryHigh"})
+        say("Somebody silenced what is known: that the GPU is nearly full.")
+        leak = Defect(
+            name=self.name,
+            service=self.service,
+            defect="leak",
+            what="it leaks, and its GPU fills up",
+            proof=FULL,
+        )
+        flow = flowing(remote, site.name, rate=RATE, say=say, asked=ASKED)
+        try:
+            async with leak.strike(remote, say=say), flow:
+                (slow, *_) = await remote.ready_pods(site.namespace, site.selector)
+                await send(remote, site, slow, "slow")
+                say(f"{slow}: it has no room left to compute in, and is slow.")
+                yield
+        finally:
+            await remote.unsilence(silence)

@@ -1,8 +1,8 @@
-"""What a service needs and a node loses: the model on the volume, the GPU (INC-003)."""
+"""What is lost that a service needs: the model on the volume, a GPU, the node (INC-003)."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +75,35 @@ class GpuLost:
             say("The node has its GPUs again.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeLost:
+    """The only node loses the folder in which containers log: it can start none, and says so."""
+
+    name: str = "node-lost"
+    service: str = "largeforge"
+    lasts: bool = True
+
+    @contextlib.asynccontextmanager
+    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        """Returns when the node is not ready, and with it no pod. In the end all is as before."""
+        site = SITES[self.service]
+        lab = Path(remote.state.folder)
+        found = sorted(lab.glob("healer-lab-*/logs"))  # noqa: ASYNC240 one name, once
+        if not found:
+            message = "the lab's node has no folder for logs that could be lost"
+            raise PermanentError(message)
+        aside = found[0].rename(found[0].with_name("logs.lost"))
+        try:
+            await _nodes(remote, ready=False)
+            say("The node has lost the folder for the logs of containers, and is not ready.")
+            await nobody_ready(remote, site)
+            yield
+        finally:
+            aside.rename(found[0])
+            await _nodes(remote, ready=True)
+            say("The node is ready again.")
+
+
 async def _hand(remote: Remote, site: Site) -> None:
     """A pod that only holds the volume; no label makes it one of the service."""
     source = {"persistentVolumeClaim": {"claimName": site.claim}}
@@ -112,14 +141,28 @@ async def _move(remote: Remote, site: Site, source: str, target: str) -> None:
 
 
 async def _gpus(remote: Remote, *, present: bool) -> None:
-    """Wait until the node tells so."""
+    def told(node: Object) -> bool:
+        return bool(node["status"]["allocatable"].get(GPU, "0") != "0")
+
+    await _noticed(remote, told, wanted=present)
+
+
+async def _nodes(remote: Remote, *, ready: bool) -> None:
+    def told(node: Object) -> bool:
+        return any(
+            one["type"] == "Ready" and one["status"] == "True"
+            for one in node["status"]["conditions"]
+        )
+
+    await _noticed(remote, told, wanted=ready)
+
+
+async def _noticed(remote: Remote, told: Callable[[Object], bool], *, wanted: bool) -> None:
+    """Wait until the node itself tells so."""
     try:
         async with asyncio.timeout(READY_WITHIN):
-            told = not present
-            while told != present:
+            while any(map(told, await remote.objects("nodes", ""))) != wanted:  # noqa: ASYNC110 asked over HTTP
                 await asyncio.sleep(0.2)
-                nodes = await remote.objects("nodes", "")
-                told = any(one["status"]["allocatable"].get(GPU, "0") != "0" for one in nodes)
     except TimeoutError:
-        message = f"the node did not notice its GPUs within {READY_WITHIN:g} s"
+        message = f"the node did not notice it within {READY_WITHIN:g} s"
         raise PermanentError(message) from None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from healer.errors import PermanentError
 from healer.lab.fault.contract import Say
 from healer.lab.fault.proof import firing, shown
+from healer.lab.fault.release import nobody_ready
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
@@ -91,17 +92,59 @@ class CorruptModel:
         await firing(remote, "ModelIntegrityCheckFailed", site.namespace)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRefused:
+    """A bit flips in the model and one in its backup, and one pod after the other starts anew."""
+
+    name: str = "model-refused"
+    service: str = "largeforge"
+    lasts: bool = True
+
+    @contextlib.asynccontextmanager
+    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        """Returns when no pod serves, and one that started with that model has said why."""
+        site = SITES[self.service]
+        said = await _python(remote, site, FLIP, [MODEL, BACKUP])
+        say(f"Flipped on the volume: {said.replace(chr(10), ', ')}.")
+        try:
+            first, *others = await remote.ready_pods(site.namespace, site.selector)
+            await remote.delete("pods", site.namespace, first, grace=0)
+            say(f"{first} is deleted; its successor refuses that model.")
+            left = "|".join(others)
+            own = f'namespace="{site.namespace}", component="model_integrity"'
+            fresh = f'max(health_check_status{{{own}, pod!~"{first}|{left}"}})'
+            await shown(remote, fresh, lambda status: status == 3)
+            for pod in others:
+                await remote.delete("pods", site.namespace, pod, grace=0)
+            await nobody_ready(remote, site)
+            say("The others are deleted as well: no pod is ready any more.")
+            yield
+        finally:
+            await _python(remote, site, PUT_BACK, [MODEL, BACKUP])
+            say("Model and backup are as they were.")
+
+
 async def _python(remote: Remote, site: Site, script: str, folders: list[str]) -> str:
-    """In a pod that serves, as anybody with `kubectl exec` could."""
+    """In a pod that serves, or at least runs, as anybody with `kubectl exec` could."""
     pods = await remote.ready_pods(site.namespace, site.selector)
+    pods = pods or await _running(remote, site)
     if not pods:
-        message = f"no pod of {site.name} is ready: nowhere to break anything"
+        message = f"no pod of {site.name} runs: nowhere to break anything"
         raise PermanentError(message)
     ran = await remote.run_in(site.namespace, pods[0], ["python", "-c", script, *folders])
     if ran.code != 0:
         message = f"a command in {pods[0]} failed (exit {ran.code}): {ran.output.strip()}"
         raise PermanentError(message)
     return ran.output.strip()
+
+
+async def _running(remote: Remote, site: Site) -> list[str]:
+    pods = await remote.objects("pods", site.namespace, site.selector)
+    return sorted(
+        str(pod["metadata"]["name"])
+        for pod in pods
+        if any("running" in one["state"] for one in pod["status"].get("containerStatuses", []))
+    )
 
 
 async def _restart_one(remote: Remote, site: Site, say: Say) -> None:

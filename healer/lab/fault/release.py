@@ -28,6 +28,8 @@ class BadRelease:
     change: Object
     """What the release changes in the container; arguments replace those of the same flag."""
     what: str
+    kept: bool = True
+    """Is the revision before it kept? Without one there is no way back, and nothing to compare."""
     service: str = "largeforge"
     lasts: bool = True
 
@@ -38,12 +40,14 @@ class BadRelease:
         before = await _deployment(remote, site)
         container = _changed(before["spec"]["template"]["spec"]["containers"][0], self.change)
         template = {"spec": {"containers": [container]}}
-        patch: Object = {"spec": {"strategy": AT_ONCE, "template": template}}
+        history = {} if self.kept else {"revisionHistoryLimit": 0}
+        patch: Object = {"spec": {"strategy": AT_ONCE, "template": template, **history}}
         await remote.patch("deployments", site.deployment, patch, namespace=site.namespace)
         say(f"A release of {site.deployment} {self.what}, and replaces all pods at once.")
         try:
             await nobody_ready(remote, site)
-            say("No pod is ready any more.")
+            forgotten = "" if self.kept else ", and the revision before is not kept"
+            say(f"No pod is ready any more{forgotten}.")
             yield
         finally:
             await put_back(remote, site, before)
@@ -75,6 +79,34 @@ class Gone:
             fresh.pop("status", None)
             await remote.create("deployments", fresh, namespace=site.namespace)
             say(f"{site.deployment} is there again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paused:
+    """Somebody pauses the rollout, and the ReplicaSet is deleted: so no pod comes again."""
+
+    name: str = "rollout-paused"
+    service: str = "largeforge"
+    lasts: bool = True
+
+    @contextlib.asynccontextmanager
+    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
+        """In the end it is resumed."""
+        site = SITES[self.service]
+        await self._pause(remote, site, paused=True)
+        for one in await remote.objects("replicasets", site.namespace, site.selector):
+            await remote.delete("replicasets", site.namespace, str(one["metadata"]["name"]))
+        say(f"The rollout of {site.deployment} is paused, and its ReplicaSet is deleted.")
+        try:
+            await nobody_ready(remote, site)
+            yield
+        finally:
+            await self._pause(remote, site, paused=False)
+            say(f"The rollout of {site.deployment} is resumed.")
+
+    async def _pause(self, remote: Remote, site: Site, *, paused: bool) -> None:
+        change = {"spec": {"paused": paused}}
+        await remote.patch("deployments", site.deployment, change, namespace=site.namespace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +151,7 @@ async def put_back(remote: Remote, site: Site, before: Object) -> None:
     spec = before["spec"]
     patch: list[Object] = [
         {"op": "replace", "path": "/spec/strategy", "value": spec["strategy"]},
+        {"op": "add", "path": "/spec/revisionHistoryLimit", "value": spec["revisionHistoryLimit"]},
         {"op": "replace", "path": "/spec/template", "value": spec["template"]},
     ]
     await remote.patch("deployments", site.deployment, patch, namespace=site.namespace)
@@ -130,7 +163,8 @@ async def _deployment(remote: Remote, site: Site) -> Object:
 
 def _changed(container: Object, change: Object) -> Object:
     """A container with arguments replaced by their flag, and resources by their name."""
-    found, given = copy.deepcopy(container), change.get("args", [])
+    found, given = copy.deepcopy({**container, **change}), change.get("args", [])
+    found["resources"] = copy.deepcopy(container["resources"])
     flags = {one.partition("=")[0] for one in given}
     kept = [one for one in container["args"] if one.partition("=")[0] not in flags]
     found["args"] = [*kept, *given]

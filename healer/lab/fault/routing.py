@@ -10,36 +10,22 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from healer.errors import HealerError, PermanentError
+from healer.errors import HealerError
 from healer.lab.fault.breaker import rolled_out
 from healer.lab.fault.contract import Say
-from healer.lab.fault.flood import flowing
+from healer.lab.fault.flood import Asked, flowing
+from healer.lab.fault.hung import signalled
 from healer.lab.fault.ssd import sh, until
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
 ROUTER = "largeforge-router"
 RATE = 2.0
-PROMPT = "Write a function in Python."
+CODE = Asked(prompt="Write a function in Python.")
 """One of the examples of the expert `code`, so there is no doubt whose it is."""
 FAILED = 'max(health_check_status{{namespace="{namespace}", component="classifier"}}) == 3'
 FALLING_BACK = 'sum(rate(routing_fallbacks_total{{namespace="{namespace}"}}[5s])) > 0'
 
-# Whoever has this container's mounts and is a server; a command that was started here is none.
-SIGNAL = """
-import os, signal, sys
-here, found = os.readlink("/proc/self/ns/mnt"), 0
-for process in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        with open(f"/proc/{process}/cmdline", "rb") as file:
-            server = b"-m\\0inference\\0serve" in file.read()
-        if server and os.readlink(f"/proc/{process}/ns/mnt") == here:
-            os.kill(int(process), getattr(signal, sys.argv[1]))
-            found += 1
-    except OSError:
-        continue
-sys.exit(not found)
-"""
 DAMAGE = """
 set -eu
 cd "$INFERENCE_CLASSIFIER"
@@ -62,17 +48,17 @@ class HungExpert:
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[datetime | None]:
         """Lasts until the processes are let go on, or Kubernetes has restarted them."""
         site, expert = SITES[ROUTER], SITES[SITES[ROUTER].experts["code"]]
-        async with flowing(remote, ROUTER, rate=RATE, say=say, prompt=PROMPT):
+        async with flowing(remote, ROUTER, rate=RATE, say=say, asked=CODE):
             pods = await remote.ready_pods(expert.namespace, expert.selector)
             try:
                 for pod in pods:
-                    await _signal(remote, expert, pod, "SIGSTOP")
+                    await signalled(remote, expert, pod, "SIGSTOP")
                 say(f"The servers of {expert.name}, the expert for code, hang: {', '.join(pods)}.")
                 yield datetime.now(UTC)
             finally:
                 for pod in pods:
                     with contextlib.suppress(HealerError):  # it may have been restarted since
-                        await _signal(remote, expert, pod, "SIGCONT")
+                        await signalled(remote, expert, pod, "SIGCONT")
                 with contextlib.suppress(HealerError):
                     await until(remote, site, FALLING_BACK.replace("> 0", "== 0"))
 
@@ -90,7 +76,7 @@ class BadClassifier:
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[datetime | None]:
         """It begins when the routers have given up on it."""
         site = SITES[ROUTER]
-        async with flowing(remote, ROUTER, rate=RATE, say=say, prompt=PROMPT):
+        async with flowing(remote, ROUTER, rate=RATE, say=say, asked=CODE):
             await sh(remote, site, DAMAGE)
             try:
                 say("A byte of the classifier's weights is another one now.")
@@ -105,13 +91,6 @@ class BadClassifier:
                 if not self.repaired:
                     await sh(remote, site, REPAIR)
                     await _restart(remote, site)
-
-
-async def _signal(remote: Remote, expert: Site, pod: str, name: str) -> None:
-    ran = await remote.run_in(expert.namespace, pod, ["python", "-c", SIGNAL, name])
-    if ran.code != 0:
-        message = f"{pod}: no server got {name} (exit {ran.code}): {ran.output.strip()}"
-        raise PermanentError(message)
 
 
 async def _restart(remote: Remote, site: Site) -> None:

@@ -8,6 +8,7 @@ refuses. A new process has none of it.
 import contextlib
 import ctypes
 import signal
+import socket
 import sys
 import threading
 import time
@@ -17,7 +18,18 @@ from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
-DEFECTS = {"leak": 1, "leak-fast": 2, "free": 3, "cuda": 4, "memory": 5}
+NOBODY = ("127.0.0.1", 1)
+DEFECTS = {
+    "leak": 1,
+    "leak-fast": 2,
+    "free": 3,
+    "cuda": 4,
+    "memory": 5,
+    "slow": 6,
+    "lonely": 7,
+    "misshapen": 8,
+    "halt": 9,
+}
 """The real-time signal of each, counted from the first: nobody else uses those."""
 
 held: list[bytearray] = []
@@ -69,6 +81,23 @@ def too_large(torch: Any, tensor: Any) -> Any:
     return tensor
 
 
+def late(_: Any, tensor: Any) -> Any:
+    """As where a device has no room left and must fetch from elsewhere what it computes with."""
+    time.sleep(0.1)
+    return tensor
+
+
+def from_nobody(_: Any, tensor: Any) -> Any:
+    """As where a cache or another stage is asked over the network, and nobody listens there."""
+    with socket.create_connection(NOBODY, timeout=1):
+        return tensor
+
+
+def one_short(_: Any, tensor: Any) -> Any:
+    """As after an edit of the model's code: the shapes do not fit, and torch says so."""
+    return tensor[..., :-1]
+
+
 def arm() -> None:
     """Only a server is armed."""
     if b"serve" not in Path("/proc/self/cmdline").read_bytes().split(b"\0"):
@@ -77,8 +106,12 @@ def arm() -> None:
         "leak": lambda: leak(15),
         "leak-fast": lambda: leak(400),
         "free": free,
+        "halt": leaking.clear,
         "cuda": lambda: break_linear(on_cuda),
         "memory": lambda: break_linear(too_large),
+        "slow": lambda: break_linear(late),
+        "lonely": lambda: break_linear(from_nobody),
+        "misshapen": lambda: break_linear(one_short),
     }
     for name, number in DEFECTS.items():
         signal.signal(signal.SIGRTMIN + number, partial(_woken, work[name]))
