@@ -143,11 +143,16 @@ class Prometheus(BaseModel):
 
 
 class Alertmanager(BaseModel):
-    """Where silences and missed alerts are asked for; `receiver` is what it calls healer."""
+    """Where silences and missed alerts are asked for; `receiver` is what it calls healer.
+
+    `catch_up`: how often missed alerts are asked for; after two of these an alert that it does not
+    know any more counts as resolved. Longer than Prometheus takes to send an alert again.
+    """
 
     model_config = _STRICT
     url: Address
     receiver: Text = "healer"
+    catch_up: Span = timedelta(minutes=5)
     bearer_token_file: SecretFile | None = None
 
 

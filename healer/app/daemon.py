@@ -10,6 +10,7 @@ from healer.app.client import Clients, connect_all
 from healer.app.guard import post
 from healer.app.vocabulary import actions, checks, vocabulary
 from healer.engine.catalog import Catalog
+from healer.engine.catchup import Asking
 from healer.engine.deadline import ScheduledTimer
 from healer.engine.desk import Desk
 from healer.engine.dispatcher import Dispatcher
@@ -72,7 +73,7 @@ async def daemon(
             clock=clock,
             reading=Reading(parse=parse, counted=metrics.received),
             notifiers=await _notifiers(settings, clock, stack),
-            source=clients.alertmanager,
+            asking=_asking(settings, clients),
         )
         late.dispatcher = dispatcher
         await dispatcher.restore()
@@ -90,6 +91,13 @@ async def daemon(
         edge = _edge(settings, Desk(dispatcher=dispatcher, journal=journal), metrics, playbooks)
         port = await stack.enter_async_context(_listen(settings, edge))
         yield port
+
+
+def _asking(settings: Settings, clients: Clients) -> Asking | None:
+    """Whom to ask for alerts that were missed, where an Alertmanager is configured."""
+    if settings.alertmanager is None or clients.alertmanager is None:
+        return None
+    return Asking(source=clients.alertmanager, every=settings.alertmanager.catch_up)
 
 
 class _LateObserver:

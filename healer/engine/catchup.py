@@ -8,7 +8,7 @@ own it knows nothing until Prometheus has told it again.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -19,7 +19,7 @@ from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint
 from healer.model.receipt import Receipt
 
 EVERY = timedelta(minutes=5)
-"""Longer than Prometheus takes to send an alert again (a minute by default)."""
+"""By default; longer than Prometheus takes to send an alert again (a minute by default)."""
 
 _log = logging.getLogger(__name__)
 
@@ -32,18 +32,27 @@ class AlertSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who is asked for what was missed, and how often."""
+
+    source: AlertSource
+    every: timedelta = EVERY
+
+
 class CatchUp:
     """What it fetches goes through the same door as a webhook, so nothing is counted twice."""
 
     def __init__(
         self,
         *,
-        source: AlertSource,
+        asking: Asking,
         known: Callable[[], Iterable[Alert]],
         accept: Callable[[Sequence[AlertGroup]], Awaitable[Receipt]],
         clock: Clock,
     ) -> None:
-        self._source = source
+        self._every = asking.every
+        self._source = asking.source
         self._known = known
         self._accept = accept
         self._clock = clock
@@ -59,7 +68,7 @@ class CatchUp:
         """Fetch whenever it is wanted, and every so often, again and again until it worked."""
         while True:
             try:
-                async with asyncio.timeout(EVERY.total_seconds()):
+                async with asyncio.timeout(self._every.total_seconds()):
                     await self._wanted.wait()
             except TimeoutError:
                 await self._fetch(resolve=True)

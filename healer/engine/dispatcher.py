@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from healer.engine.case import Tools
 from healer.engine.catalog import Catalog
-from healer.engine.catchup import AlertSource, CatchUp
+from healer.engine.catchup import Asking, CatchUp
 from healer.engine.claim import Claims
 from healer.engine.deadline import Timer, alarms
 from healer.engine.journal import Journal
@@ -46,7 +46,7 @@ class Dispatcher:
         clock: Clock,
         reading: Reading | None = None,
         notifiers: Sequence[Notifier] = (),
-        source: AlertSource | None = None,
+        asking: Asking | None = None,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
@@ -73,7 +73,7 @@ class Dispatcher:
             wake_at=self._wake_at,
         )
         self._remediation = Remediation(tools)
-        self._catch_up = self._make_catch_up(source) if source else None
+        self._catch_up = self._make_catch_up(asking) if asking else None
         self._crew: Crew[IncidentId] = Crew(self._work, clock=clock)
         self._bell: Crew[IncidentId] = Crew(self._toll, clock=clock)
 
@@ -207,9 +207,9 @@ class Dispatcher:
             moments.append(hold)
         self._timer.set(incident_id, min(moments, default=None))
 
-    def _make_catch_up(self, source: AlertSource) -> CatchUp:
+    def _make_catch_up(self, asking: Asking) -> CatchUp:
         return CatchUp(
-            source=source,
+            asking=asking,
             known=lambda: [
                 alert
                 for incident in self._journal.all()

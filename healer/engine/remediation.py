@@ -29,7 +29,7 @@ from healer.model.event import (
 )
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Finding
-from healer.model.playbook import Mode, Undo
+from healer.model.playbook import Mode
 from healer.playbook.scope import build_scope
 
 Stage = Callable[[Case], Awaitable[bool]]
@@ -83,7 +83,7 @@ class Remediation:
         incident, run, treatment = case.incident, case.incident.run, self._treatment
         acted_out = run.acted and run.after is None and (case.next_step is None or is_gone(run))
         failed = run.after is not None and not run.after.healed
-        undoing = failed and treatment.next_undo(case) is not None
+        undoing = failed and treatment.to_undo(case)
         table: tuple[tuple[bool, Stage], ...] = (
             (run.in_flight is not None, treatment.settle),
             (undoing or (failed and not incident.escalated), treatment.after_failure),
@@ -202,7 +202,7 @@ class Remediation:
             return False
         if self._tools.clock.now() < incident.healed_at + watch:
             return False
-        return self._treatment.next_undo(case, when=(Undo.AFTERWARDS,)) is not None
+        return self._treatment.to_put_back(case)
 
 
 def _allowed(incident: Incident) -> bool:

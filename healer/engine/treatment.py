@@ -1,6 +1,5 @@
 """Judge, run, verify, take back: the part of the walk that may change the world."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,6 +11,7 @@ from healer.engine.ending import Ender
 from healer.engine.freshness import is_stale
 from healer.engine.judge import AGAIN, ask_again_at, judge
 from healer.engine.runner import Runner, Task
+from healer.engine.undoing import AFTERWARDS, Undoing, hopeless, may_retry
 from healer.engine.verifier import watch
 from healer.errors import PermanentError, TemporaryError
 from healer.guard.contract import Plan
@@ -20,7 +20,7 @@ from healer.model.effect import Effect, strongest
 from healer.model.event import Diagnosed, Escalated, Judged, Moment, RunStarted, Verified
 from healer.model.incident import Incident
 from healer.model.outcome import Decision, Result, Verdict
-from healer.model.playbook import Step, Undo
+from healer.model.playbook import Step
 from healer.playbook.scope import build_scope
 
 BREATH = timedelta(seconds=2)
@@ -34,6 +34,7 @@ class Treatment:
         self._tools = tools
         self._ender = ender
         self._runner = Runner(journal=tools.journal, catalog=tools.catalog, clock=tools.clock)
+        self._undoing = Undoing(self._runner)
 
     async def judge_run(self, case: Case) -> bool:
         """May the run begin? One remediation at a time on a target, whatever the playbook."""
@@ -106,6 +107,14 @@ class Treatment:
             return True
         return await self._after_step(step, incident)
 
+    def to_undo(self, case: Case) -> bool:
+        """Is there anything of this round to take back, that can be?"""
+        return self._undoing.next(case) is not None
+
+    def to_put_back(self, case: Case) -> bool:
+        """Is anything lent still?"""
+        return self._undoing.next(case, AFTERWARDS) is not None
+
     def can_settle(self, case: Case) -> bool:
         """Is the step in flight one that this playbook knows?"""
         return _begun(case) is not None
@@ -129,13 +138,13 @@ class Treatment:
 
     async def after_failure(self, case: Case) -> bool:
         """Take back what can be taken back, newest first; then another round, or a human."""
-        if task := self.next_undo(case):
+        if task := self._undoing.next(case):
             return await self._take_back(task, case) is not None
         run = case.incident.run
         why = run.after.reason if run.after else "not healed"
-        if _hopeless(case.incident):
+        if hopeless(case.incident):
             return await self._ender.escalate(case, why)
-        if left := self._left(case, Undo.ON_FAILURE, Undo.AFTERWARDS):
+        if left := self._undoing.left(case):
             return await self._ender.escalate(case, f"{why}; and {left}")
         if case.incident.failed_runs >= case.playbook.escalate.failures:
             rounds = f"{case.incident.failed_runs} rounds did not heal"
@@ -147,7 +156,7 @@ class Treatment:
 
     async def put_back(self, case: Case) -> bool:
         """The fault stayed away for the whole watch: what was lent is taken back."""
-        task = self.next_undo(case, when=(Undo.AFTERWARDS,))
+        task = self._undoing.next(case, AFTERWARDS)
         if task is None:
             return True
         incident = await self._take_back(task, case)
@@ -155,7 +164,7 @@ class Treatment:
         if incident is None:
             return False
         last = incident.run.last
-        if last is None or last.result is Result.SUCCEEDED or self._may_retry(task, incident):
+        if last is None or last.result is Result.SUCCEEDED or may_retry(task, incident):
             return True
         why = f"healed, but {task.step.id} {last.result.value}: {last.summary}"
         return await self._ender.escalate(case, why)
@@ -173,44 +182,10 @@ class Treatment:
         incident = await self._runner.run(
             task, case.incident, case.patient, dry_run=case.dry_run, judged=judged
         )
-        if self._may_retry(task, incident):
+        if may_retry(task, incident):
             last = incident.run.last
             await self._tools.clock.sleep((last.retry_after if last else None) or BREATH)
         return incident
-
-    def _may_retry(self, task: Task, incident: Incident) -> bool:
-        """It failed just now, and is worth another try."""
-        tried = incident.run.failures.get(task.step.id, 0)
-        return 0 < tried < task.step.attempts and not _hopeless(incident)
-
-    def next_undo(
-        self, case: Case, *, when: Sequence[Undo] = (Undo.ON_FAILURE, Undo.AFTERWARDS)
-    ) -> Task | None:
-        """The newest finished step that wants to be taken back and can be.
-
-        A round that did not heal takes back its own steps; the loans of rounds that did heal are
-        put back with the last one, after its watch.
-        """
-        return next(
-            (task for task, tried in self._undos(case, when) if tried < task.step.attempts), None
-        )
-
-    def _undos(self, case: Case, when: Sequence[Undo]) -> Iterator[tuple[Task, int]]:
-        """What is to be taken back, the newest first, and how often that failed."""
-        run = case.incident.run
-        own = len(run.loans) - len(run.lent)
-        loans = run.loans[::-1] if Undo.ON_FAILURE not in when else run.loans[::-1][:own]
-        for loan in loans:
-            step = case.find_step(loan.started.step)
-            if step is None or step.undo not in when:
-                continue
-            if task := self._runner.undo_of(step, loan.started, loan.outcome):
-                yield task, run.failures.get(task.step.id, 0)
-
-    def _left(self, case: Case, *when: Undo) -> str:
-        """What is in place still, although it was tried to take it back; '' if nothing is."""
-        ids = [task.step.id for task, _ in self._undos(case, when)]
-        return f"{', '.join(ids)} failed: what was done there is in place still" if ids else ""
 
     async def hold(self, case: Case, *, guard: str, reason: str, step: Step | None = None) -> bool:
         """Not now, and why. Asked again soon; the incident's escalation bounds the wait."""
@@ -272,7 +247,7 @@ class Treatment:
         last = incident.run.last
         if step.id in incident.run.done or last is None:
             return True
-        if _hopeless(incident) or incident.run.failures.get(step.id, 0) >= step.attempts:
+        if hopeless(incident) or incident.run.failures.get(step.id, 0) >= step.attempts:
             return await self._failed(incident, f"{step.id} {last.result.value}: {last.summary}")
         await self._tools.clock.sleep(last.retry_after or BREATH)
         return True
@@ -287,14 +262,6 @@ def _begun(case: Case) -> Step | None:
     """The step in flight, or the one that it takes back."""
     started = case.incident.run.in_flight
     return case.find_step(started.undoes or started.step) if started else None
-
-
-def _hopeless(incident: Incident) -> bool:
-    """Would another try be blind or vain?"""
-    last = incident.run.last
-    if last is None:
-        return False
-    return last.result is Result.ABANDONED or bool(last.evidence.get("final"))
 
 
 def was_blind(incident: Incident) -> bool:

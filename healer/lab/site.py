@@ -249,7 +249,10 @@ def configuration(places: Places, sites: Sequence[Site], *, factor: float) -> di
         "timeline": str(places.timeline),
         "playbooks": [str(places.playbooks)],
         "prometheus": {"url": places.prometheus, "timeout": "5s"},
-        "alertmanager": {"url": places.alertmanager},
+        "alertmanager": {
+            "url": places.alertmanager,
+            "catch_up": shorten("5m", factor=factor, floor=10),
+        },
         "kubernetes": {"kubeconfig": str(places.kubeconfig)},
         "slack": {
             "token_file": "${LAB_SLACK_TOKEN}",

@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
-from healer.engine.catchup import CatchUp
+from healer.engine.catchup import EVERY, Asking, CatchUp
 from healer.errors import TimelineError, UnavailableError
 from healer.model.alert import Alert, AlertGroup
 from healer.model.receipt import Receipt
@@ -54,8 +55,10 @@ async def fetched(
     seconds: float = 200,
     wants: int = 0,
     known: tuple[Alert, ...] = (),
+    every: timedelta = EVERY,
 ) -> None:
-    catch_up = CatchUp(source=source, known=lambda: known, accept=door.accept, clock=LoopClock())
+    asking = Asking(source=source, every=every)
+    catch_up = CatchUp(asking=asking, known=lambda: known, accept=door.accept, clock=LoopClock())
     running = asyncio.ensure_future(catch_up.run())
     for _ in range(wants):
         await asyncio.sleep(60)
@@ -95,6 +98,12 @@ async def test_an_alert_that_alertmanager_has_not_had_for_two_looks_is_resolved(
     door.taken.clear()
     await fetched(source, door, known=known, seconds=601)
     assert resolved(door) == ["gone"]
+
+
+async def test_it_looks_as_often_as_it_was_told_to() -> None:
+    source = FakeSource()
+    await fetched(source, FakeDoor(), seconds=61, every=timedelta(seconds=10))
+    assert source.asked == 7, "at the start, and every ten seconds"
 
 
 async def test_an_alertmanager_that_was_away_resolves_nothing() -> None:

@@ -34,6 +34,10 @@ from tests.fakes.scene import harmless
 PATIENCE = "10m"
 """When a human is called: a drill that is disturbed takes longer than one that is left alone."""
 
+CATCH_UP = "2s"
+"""Alertmanager never tells that an alert resolved where nobody lived to answer that it fired. A
+daemon that lives through two of these finds out, long before its watch is over."""
+
 RESTED_WITHIN = 120.0
 
 
@@ -181,6 +185,7 @@ def _set(made: World, gates: Mapping[str, Gate], *, port: int) -> Setting:
     folder = made.daemon.config.parent
     found: dict[str, Any] = yaml.safe_load(made.daemon.config.read_text())
     found["listen"]["port"] = port
+    found["alertmanager"]["catch_up"] = CATCH_UP
     found["prometheus"]["url"] = gates["prometheus"].url
     found["slack"]["base_url"] = f"{gates['slack'].url}/api/"
     found["pagerduty"] |= {"events_url": gates["pagerduty"].url, "api_url": gates["pagerduty"].url}
