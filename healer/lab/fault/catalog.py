@@ -38,8 +38,11 @@ _ALL: tuple[Fault, ...] = (
     BreakerHeld(name="breaker-held-broken", sound=False),
     BadRelease(
         name="release-memory",
-        change={"resources": {"requests": SMALL, "limits": SMALL}},
-        what="has too little memory",
+        change={
+            "command": [*PYTHON, f"table = b'x' * {2**30}"],
+            "resources": {"requests": SMALL, "limits": SMALL},
+        },
+        what="reads a table first that is larger than the memory it may have",
         kept=False,
     ),
     BadRelease(

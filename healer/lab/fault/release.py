@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from healer.errors import PermanentError
 from healer.lab.contract import Object
 from healer.lab.fault.contract import Say
+from healer.lab.fault.proof import shown
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
 DOWN_WITHIN = 60.0
+KNOWN = 'workload:replicas_wanted:count{namespace="%s", deployment="%s"}'
 AT_ONCE: Object = {"rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0}}
 """A strategy that replaces all pods together, as impatient releases do."""
 
@@ -64,9 +66,10 @@ class Gone:
 
     @contextlib.asynccontextmanager
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
-        """In the end it is created anew."""
+        """In the end it is created anew. What Prometheus never saw it would not miss."""
         site = SITES[self.service]
         before = await _deployment(remote, site)
+        await shown(remote, KNOWN % (site.namespace, site.deployment), lambda value: value > 0)
         await remote.delete("deployments", site.namespace, site.deployment)
         say(f"{site.deployment} is deleted.")
         try:
