@@ -34,7 +34,9 @@ class PodWorker:
         self._init = containers(pod, "initContainers", ground=ground)
         self.main = containers(pod, "containers", ground=ground)[0]
         self._view = PodView(container=self.main.view, init=[item.view for item in self._init])
-        self._voice = Voice(cluster=ground.cluster, pod=pod, view=self._view)
+        self._voice = Voice(
+            cluster=ground.cluster, pod=pod, view=self._view, able=ground.logs.is_dir
+        )
         self._volumes = Volumes(
             pod=pod,
             holder=ground.holder,

@@ -1,5 +1,6 @@
 """How the node speaks about a pod: events, and the pod's status."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,8 @@ class Voice:
     cluster: Cluster
     pod: Object
     view: PodView
+    able: Callable[[], bool] = lambda: True
+    """Can the node run containers? Otherwise it does not know how the pod does, and is silent."""
 
     def say(
         self, reason: str, message: str, *, kind: Literal["Normal", "Warning"] = "Normal"
@@ -28,6 +31,8 @@ class Voice:
 
     def publish(self) -> None:
         """Write the status, if it differs."""
+        if not self.able():
+            return
         meta = self.pod["metadata"]
 
         def change(stored: Object) -> None:

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from healer.lab.contract import Object
-from tests.fakes.node import Lab, Start
+from healer.lab.node.status import ContainerView, PodView
+from healer.lab.node.voice import Voice
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.node import Lab, Start, pod
 
 UNREADY = {"type": "Ready", "status": "False", "reason": "NodeNotReady"}
 
@@ -18,14 +21,14 @@ def is_node(lab: Lab, word: str) -> bool:
     return condition(lab.cluster.get("nodes", "", "lab-1")) == word
 
 
-def is_pod(lab: Lab, word: str) -> bool:
+def is_web(lab: Lab, word: str) -> bool:
     return condition(lab.cluster.get("pods", "test", "web")) == word
 
 
-def unready(pod: Object) -> None:
+def unready(web: Object) -> None:
     """As the node controller writes while the node is not ready."""
-    kept = [one for one in pod["status"]["conditions"] if one["type"] != "Ready"]
-    pod["status"]["conditions"] = [*kept, UNREADY]
+    kept = [one for one in web["status"]["conditions"] if one["type"] != "Ready"]
+    web["status"]["conditions"] = [*kept, UNREADY]
 
 
 async def test_a_node_without_its_folder_for_logs_is_not_ready_until_it_is_back(
@@ -33,7 +36,7 @@ async def test_a_node_without_its_folder_for_logs_is_not_ready_until_it_is_back(
 ) -> None:
     async with start(heartbeat=0.05) as lab:
         lab.run(image="shell", args=["sleep 60"])
-        await lab.cluster.until(lambda: is_pod(lab, "True"))
+        await lab.cluster.until(lambda: is_web(lab, "True"))
         (logs,) = tmp_path.glob("healer-lab-*/logs")  # noqa: ASYNC240 one name, once
         aside = logs.rename(logs.with_name("aside"))
         await lab.cluster.until(lambda: is_node(lab, "False"))
@@ -42,4 +45,19 @@ async def test_a_node_without_its_folder_for_logs_is_not_ready_until_it_is_back(
         aside.rename(logs)
 
         await lab.cluster.until(lambda: is_node(lab, "True"))
-        await lab.cluster.until(lambda: is_pod(lab, "True"))
+        await lab.cluster.until(lambda: is_web(lab, "True"))
+
+
+def test_a_node_that_cannot_know_how_a_pod_does_leaves_its_status_as_others_wrote_it() -> None:
+    cluster = FakeCluster()
+    made = cluster.create("pods", pod("web"))
+    able = [False]
+    view = PodView(container=ContainerView(name="main", image="shell"))
+    voice = Voice(cluster=cluster, pod=made, view=view, able=lambda: able[0])
+
+    voice.publish()
+    assert "status" not in (cluster.get("pods", "test", "web") or {})
+
+    able[0] = True
+    voice.publish()
+    assert "status" in (cluster.get("pods", "test", "web") or {})
