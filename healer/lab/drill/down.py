@@ -55,6 +55,7 @@ DRILLS = (
         what="the only node is not ready, and so none of its pods is",
         remedy="no-node",
         ending=Ending.UNTOUCHED,
+        incidents=2,  # the prober of its certificate is on that node too: MetricsMissing
     ),
     Scenario(
         name="INC-003.unsound",
