@@ -78,7 +78,6 @@ DRILLS = (
         what="the pods are killed for want of memory, and there is no revision to go back to",
         remedy="out-of-memory",
         ending=Ending.UNTOUCHED,
-        incidents=2,
     ),
     Scenario(
         name="INC-003.no-gpu",

@@ -43,6 +43,7 @@ _ALL: tuple[Fault, ...] = (
             "resources": {"requests": SMALL, "limits": SMALL},
         },
         what="reads a table first that is larger than the memory it may have",
+        silenced="ContainerOOMKilled",
         kept=False,
     ),
     BadRelease(

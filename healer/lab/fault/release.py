@@ -32,12 +32,19 @@ class BadRelease:
     what: str
     kept: bool = True
     """Is the revision before it kept? Without one there is no way back, and nothing to compare."""
+    silenced: str = ""
+    """An alert of what follows that somebody silenced: it comes and goes with each life of a pod."""
     service: str = "largeforge"
     lasts: bool = True
 
     @contextlib.asynccontextmanager
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
         """Returns when no pod is ready any more."""
+        async with _silent(remote, self.service, self.silenced), self._released(remote, say=say):
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _released(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
         site = SITES[self.service]
         before = await _deployment(remote, site)
         container = _changed(before["spec"]["template"]["spec"]["containers"][0], self.change)
@@ -128,6 +135,21 @@ class Restarted:
         say(f"All pods of {site.name} are deleted at once.")
         await nobody_ready(remote, site)
         yield
+
+
+@contextlib.asynccontextmanager
+async def _silent(remote: Remote, service: str, alert: str) -> AsyncGenerator[None]:
+    """No word of that alert until it is over; '' is none."""
+    if not alert:
+        yield
+        return
+    silence = await remote.silence({"service": service, "alertname": alert})
+    try:
+        yield
+        firing = f'count(ALERTS{{alertname="{alert}", service="{service}"}}) or vector(0)'
+        await shown(remote, firing, lambda value: value == 0)
+    finally:
+        await remote.unsilence(silence)
 
 
 async def delete_pods(remote: Remote, site: Site, *, grace: int | None = None) -> None:
