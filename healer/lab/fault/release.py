@@ -33,7 +33,7 @@ class BadRelease:
     kept: bool = True
     """Is the revision before it kept? Without one there is no way back, and nothing to compare."""
     silenced: str = ""
-    """An alert of what follows that somebody silenced: it comes and goes with each life of a pod."""
+    """An alert that somebody silenced, for it comes and goes with each life of a pod."""
     service: str = "largeforge"
     lasts: bool = True
 
