@@ -24,13 +24,6 @@ DRILLS = (
         within=WITHIN,
     ),
     Scenario(
-        name="SCENARIO-3.steady",
-        fault="memory-full",
-        what="the memory of a server is nearly used up, and does not grow: it is the load",
-        remedy="full-and-steady",
-        ending=Ending.UNTOUCHED,
-    ),
-    Scenario(
         name="INC-004",
         fault="gpu-full",
         what="a server leaks, and its GPU has nearly no memory left",
