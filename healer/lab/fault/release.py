@@ -146,8 +146,8 @@ async def _silent(remote: Remote, service: str, alert: str) -> AsyncGenerator[No
     silence = await remote.silence({"service": service, "alertname": alert})
     try:
         yield
-        firing = f'count(ALERTS{{alertname="{alert}", service="{service}"}}) or vector(0)'
-        await shown(remote, firing, lambda value: value == 0)
+        lately = f'last_over_time(ALERTS{{alertname="{alert}", service="{service}"}}[15s])'
+        await shown(remote, f"count({lately}) or vector(0)", lambda value: value == 0, within=60)
     finally:
         await remote.unsilence(silence)
 
