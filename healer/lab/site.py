@@ -114,6 +114,8 @@ def _full_volume() -> Site:
             ("threshold:ssd_free_gb:critical", "llm-inference"): critical,
             ("threshold:queued_requests:high", "llm-inference"): 5.0,
             ("threshold:queued_requests:critical", "llm-inference"): 7.0,
+            # Kubernetes waits 10, 20, 40 s between restarts here as well, and an hour is a minute.
+            ("threshold:pod_restarts_per_hour:high", "llm-inference"): 1.0,
         },
         values={
             "cache_claim": "llm-model-pvc",

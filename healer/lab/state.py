@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 
 from healer.errors import PermanentError
@@ -61,12 +63,15 @@ class Home:
         labs = self.path / "labs"
         labs.mkdir(parents=True, exist_ok=True)
         for old in labs.iterdir():
-            if old.name.isdecimal() and not alive(int(old.name)):
+            owner = old.name.partition("-")[0]
+            if owner.isdecimal() and not alive(int(owner)):
                 shutil.rmtree(old, ignore_errors=True)
-        made = labs / str(os.getpid())
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(mode=0o700)
-        return made
+        for number in count(1):  # one process may have several labs
+            made = labs / f"{os.getpid()}-{number}"
+            with suppress(FileExistsError):
+                made.mkdir(mode=0o700)
+                return made
+        raise AssertionError("numbers do not end")
 
     def write(self, state: State) -> None:
         """Tell where the lab is."""

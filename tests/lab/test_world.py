@@ -162,13 +162,13 @@ def test_the_state_of_a_lab_is_found_as_long_as_its_process_lives(tmp_path: Path
 
 
 def test_a_new_lab_removes_what_killed_ones_left_and_nothing_else(tmp_path: Path) -> None:
-    dead, living = tmp_path / "labs" / str(2**22 + 1), tmp_path / "labs" / str(os.getppid())
+    dead, living = tmp_path / "labs" / f"{2**22 + 1}-1", tmp_path / "labs" / f"{os.getppid()}-1"
     for folder in (dead, living, tmp_path / "labs" / "notes"):
         (folder / "deep").mkdir(parents=True)
-    made = Home(tmp_path).new_folder()
-    assert made.name == str(os.getpid())
+    made, beside = Home(tmp_path).new_folder(), Home(tmp_path).new_folder()
+    assert (made.name, beside.name) == (f"{os.getpid()}-1", f"{os.getpid()}-2")
     left = {folder.name for folder in (tmp_path / "labs").iterdir()}
-    assert left == {made.name, living.name, "notes"}
+    assert left == {made.name, beside.name, living.name, "notes"}
 
 
 def test_a_process_that_is_gone_is_not_alive() -> None:

@@ -41,6 +41,14 @@ DRILLS = (
         ending=Ending.UNTOUCHED,
     ),
     Scenario(
+        name="SCENARIO-1.paused",
+        fault="breaker-held-young",
+        what="the cache volume was away for a moment, and nobody tests it for an hour",
+        remedy="open-over-sound-volume",
+        expected="< 1 min",
+        within=_MINUTE,
+    ),
+    Scenario(
         name="SCENARIO-5",
         fault="breaker-held",
         what="circuits stay open for 15 minutes over a volume that works again",

@@ -20,4 +20,11 @@ DRILLS = (
         remedy="at-maximum",
         ending=Ending.UNTOUCHED,
     ),
+    Scenario(
+        name="SCENARIO-4.failing",
+        fault="errors-not-refusals",
+        what="the requests of an inference service fail, and none is refused",
+        remedy="failing-not-refused",
+        ending=Ending.UNTOUCHED,
+    ),
 )

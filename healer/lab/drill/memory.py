@@ -24,6 +24,20 @@ DRILLS = (
         within=WITHIN,
     ),
     Scenario(
+        name="SCENARIO-3.again",
+        fault="crash-loop-memory",
+        what="the kernel kills a server for want of memory again and again",
+        remedy="killed-again",
+        ending=Ending.UNTOUCHED,
+    ),
+    Scenario(
+        name="SCENARIO-3.crash",
+        fault="crash-loop",
+        what="a server crashes again and again, with memory to spare",
+        remedy="restarts-for-another-reason",
+        ending=Ending.UNTOUCHED,
+    ),
+    Scenario(
         name="INC-004",
         fault="gpu-full",
         what="a server leaks, and its GPU has nearly no memory left",

@@ -3,6 +3,7 @@
 Somebody rolled out a pause between tests of an hour in place of seconds; then the volume was away
 for a moment. breaker-held-broken is the same, but the volume has not come back. That the circuits
 are open was known and silenced while they were young: the first alert is that they are stuck.
+breaker-held-young is not silenced, so its first alert is that they are open.
 """
 
 import asyncio

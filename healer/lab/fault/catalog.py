@@ -11,6 +11,7 @@ from healer.lab.fault.full import MemoryFull
 from healer.lab.fault.gpu import GpuCrowded, GpuFull
 from healer.lab.fault.hung import Hung
 from healer.lab.fault.inside import Defect
+from healer.lab.fault.loop import Looping
 from healer.lab.fault.lost import GpuLost, ModelLost, NodeLost
 from healer.lab.fault.model import CorruptModel, ModelRefused
 from healer.lab.fault.quota import QuotaLifted
@@ -36,6 +37,7 @@ _ALL: tuple[Fault, ...] = (
     HungExpert(),
     BreakerHeld(name="breaker-held", sound=True),
     BreakerHeld(name="breaker-held-broken", sound=False),
+    BreakerHeld(name="breaker-held-young", sound=True, silenced=False),
     BadRelease(
         name="release-memory",
         change={
@@ -102,6 +104,15 @@ _ALL: tuple[Fault, ...] = (
         proof=ERRORS % "engine",
     ),
     Defect(
+        name="errors-not-refusals",
+        service="llm-inference",
+        defect="misshapen",
+        what="their sums do not fit any more",
+        everywhere=True,
+        rate=4,
+        proof=ERRORS % "engine",
+    ),
+    Defect(
         name="leak",
         service="llm-inference",
         defect="leak",
@@ -129,6 +140,8 @@ _ALL: tuple[Fault, ...] = (
     GpuCrowded(),
     GpuLost(),
     Hung(),
+    Looping(name="crash-loop"),
+    Looping(name="crash-loop-memory", defect="leak-fast"),
     MemoryFull(),
     ModelLost(),
     ModelRefused(),
