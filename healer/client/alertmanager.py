@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from healer.client.http import MEBIBYTE, foreign_errors, open_session, read_bounded, refusal
 from healer.errors import UnavailableError
-from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, GroupKey
+from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, Firing, GroupKey
 
 _LIMIT = 32 * MEBIBYTE
 _OK = 200
@@ -17,6 +17,7 @@ _OK = 200
 
 class _Status(BaseModel):
     model_config = ConfigDict(extra="ignore")
+    state: str = "active"
     silenced_by: list[str] = Field(default_factory=list[str], alias="silencedBy")
 
 
@@ -62,8 +63,9 @@ class Alertmanager:
             for row in await self._alerts()
         }
 
-    async def firing(self) -> AlertGroup:
-        """The firing alerts that it routes to healer, as one delivery, silenced ones included."""
+    async def firing(self) -> Firing:
+        """The firing alerts that it routes to healer, and which of them it keeps to itself."""
+        rows = await self._alerts(receiver=self._receiver)
         alerts = tuple(
             Alert(
                 fingerprint=Fingerprint(row.fingerprint),
@@ -73,9 +75,14 @@ class Alertmanager:
                 starts_at=row.starts_at,
                 generator_url=row.generator_url,
             )
-            for row in await self._alerts(receiver=self._receiver)
+            for row in rows
+            if row.status.state == "active"
         )
-        return AlertGroup(key=GroupKey("catch-up"), receiver="healer", alerts=alerts)
+        group = AlertGroup(key=GroupKey("catch-up"), receiver="healer", alerts=alerts)
+        muted = frozenset(
+            Fingerprint(row.fingerprint) for row in rows if row.status.state != "active"
+        )
+        return Firing(told=group, muted=muted)
 
     async def _alerts(self, *, receiver: str = "") -> list[_Row]:
         doing = "asking Alertmanager for its alerts"

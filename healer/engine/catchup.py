@@ -3,6 +3,9 @@
 A resolved notice is sent once: if healer was away just then, Alertmanager drops it for good. So
 alerts that it has not had for two looks in a row count as resolved. Two, for after a restart of its
 own it knows nothing until Prometheus has told it again.
+
+What is silenced or inhibited opens nothing, as no webhook would have brought it; but it does fire,
+so it does not count as resolved either.
 """
 
 import asyncio
@@ -15,7 +18,7 @@ from typing import Protocol
 from healer.errors import HealerError
 from healer.kit.clock import Clock
 from healer.kit.retry import delays
-from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint
+from healer.model.alert import Alert, AlertGroup, AlertStatus, Fingerprint, Firing
 from healer.model.receipt import Receipt
 
 EVERY = timedelta(minutes=5)
@@ -27,8 +30,8 @@ _log = logging.getLogger(__name__)
 class AlertSource(Protocol):
     """Who knows all alerts that fire now."""
 
-    async def firing(self) -> AlertGroup:
-        """All of them as one delivery. TemporaryError or PermanentError where it cannot say."""
+    async def firing(self) -> Firing:
+        """TemporaryError or PermanentError where it cannot say."""
         ...
 
 
@@ -79,8 +82,9 @@ class CatchUp:
     async def _fetch(self, *, resolve: bool) -> None:
         for pause in delays(first=timedelta(seconds=1), cap=timedelta(minutes=1)):
             try:
-                group = await self._source.firing()
-                receipt = await self._accept([self._with_resolved(group) if resolve else group])
+                firing = await self._source.firing()
+                group = self._with_resolved(firing) if resolve else firing.told
+                receipt = await self._accept([group])
             except HealerError as error:
                 _log.warning("could not catch up with Alertmanager: %s", error)
             except Exception:  # noqa: BLE001 - what comes by webhook must not suffer from it
@@ -90,9 +94,10 @@ class CatchUp:
                 return
             await self._clock.sleep(pause)
 
-    def _with_resolved(self, group: AlertGroup) -> AlertGroup:
-        firing = {alert.fingerprint for alert in group.alerts}
-        missing = [alert for alert in self._known() if alert.fingerprint not in firing]
+    def _with_resolved(self, firing: Firing) -> AlertGroup:
+        group = firing.told
+        there = firing.muted | {alert.fingerprint for alert in group.alerts}
+        missing = [alert for alert in self._known() if alert.fingerprint not in there]
         gone = [alert for alert in missing if alert.fingerprint in self._missed]
         self._missed = frozenset(alert.fingerprint for alert in missing)
         now = self._clock.now()

@@ -49,3 +49,14 @@ class AlertGroup:
     receiver: str
     alerts: tuple[Alert, ...]
     truncated: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """What Alertmanager has now: what it would tell, and what it has but keeps to itself.
+
+    `muted`: silenced, or inhibited by another alert. Nobody is told of these, but they do fire.
+    """
+
+    told: AlertGroup
+    muted: frozenset[Fingerprint] = frozenset()

@@ -52,13 +52,23 @@ async def alertmanager(api: FakeApi) -> AsyncGenerator[Alertmanager]:
 
 
 async def test_firing_alerts_come_as_one_delivery(api: FakeApi, alertmanager: Alertmanager) -> None:
-    api.body = f"[{ROW}]"
-    group = await alertmanager.firing()
-    (alert,) = group.alerts
+    api.body = f"[{ROW.replace('suppressed', 'active')}]"
+    firing = await alertmanager.firing()
+    (alert,) = firing.told.alerts
+    assert firing.muted == frozenset()
     assert (alert.name, alert.fingerprint, alert.firing) == ("A", "ab", True)
     assert alert.starts_at.microsecond == 123456
     assert api.seen == ["Bearer x"]
     assert api.receivers == ["^(?:h)$"], "what is routed to others is not ours to act upon"
+
+
+async def test_what_it_would_tell_nobody_is_kept_apart(
+    api: FakeApi, alertmanager: Alertmanager
+) -> None:
+    api.body = f"[{ROW}]"
+    firing = await alertmanager.firing()
+    assert firing.told.alerts == ()
+    assert firing.muted == frozenset({"ab"})
 
 
 async def test_silences_are_named(api: FakeApi, alertmanager: Alertmanager) -> None:

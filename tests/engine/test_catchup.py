@@ -9,7 +9,7 @@ import pytest
 
 from healer.engine.catchup import EVERY, Asking, CatchUp
 from healer.errors import TimelineError, UnavailableError
-from healer.model.alert import Alert, AlertGroup
+from healer.model.alert import Alert, AlertGroup, Fingerprint, Firing
 from healer.model.receipt import Receipt
 from tests.fakes.clock import LoopClock
 from tests.fakes.house import alert, group
@@ -24,13 +24,14 @@ class FakeSource:
     away: int = 0
     asked: int = 0
     alerts: tuple[Alert, ...] = (alert(),)
+    muted: frozenset[Fingerprint] = frozenset()
 
-    async def firing(self) -> AlertGroup:
+    async def firing(self) -> Firing:
         self.asked += 1
         if self.away:
             self.away -= 1
             raise UnavailableError("away")
-        return group(*self.alerts)
+        return Firing(told=group(*self.alerts), muted=self.muted)
 
 
 @dataclass
@@ -98,6 +99,13 @@ async def test_an_alert_that_alertmanager_has_not_had_for_two_looks_is_resolved(
     door.taken.clear()
     await fetched(source, door, known=known, seconds=601)
     assert resolved(door) == ["gone"]
+
+
+async def test_what_is_silenced_is_not_told_and_not_resolved_either() -> None:
+    door, muted = FakeDoor(), alert(pod="muted")
+    source = FakeSource(alerts=(), muted=frozenset({muted.fingerprint}))
+    await fetched(source, door, known=(muted,), seconds=3600)
+    assert [taken.alerts for taken in door.taken] == [()] * len(door.taken)
 
 
 async def test_it_looks_as_often_as_it_was_told_to() -> None:

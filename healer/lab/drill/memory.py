@@ -24,6 +24,13 @@ DRILLS = (
         within=WITHIN,
     ),
     Scenario(
+        name="SCENARIO-3.steady",
+        fault="memory-full",
+        what="the memory of a server is nearly used up, and does not grow: it is the load",
+        remedy="full-and-steady",
+        ending=Ending.UNTOUCHED,
+    ),
+    Scenario(
         name="SCENARIO-3.again",
         fault="crash-loop-memory",
         what="the kernel kills a server for want of memory again and again",

@@ -35,7 +35,7 @@ class Looping:
 
     @contextlib.asynccontextmanager
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[datetime | None]:
-        """It begins when it has died too often within the hour, and comes back once more."""
+        """It begins when it has died too often within the hour, and waits to be started again."""
         site = SITES[self.service]
         pod = (await remote.ready_pods(site.namespace, site.selector))[0]
         silence = await remote.silence({"service": site.name})
@@ -44,7 +44,8 @@ class Looping:
             for number in range(1, DEATHS + 1):
                 await self._die(remote, site, pod)
                 say(f"{pod} died {number} of {DEATHS} times.")
-                await _ready(remote, site, pod, wanted=True)
+                if number < DEATHS:
+                    await _ready(remote, site, pod, wanted=True)
             where = f'{{namespace="{site.namespace}"}}'
             await shown(remote, OFTEN.replace("{{where}}", where), lambda value: value > 0)
         finally:
