@@ -4,6 +4,7 @@ Whatever is logged while a request is handled carries both; the answer carries t
 """
 
 import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import uuid4
@@ -26,12 +27,12 @@ class Identity:
 CURRENT: ContextVar[Identity | None] = ContextVar("identity", default=None)
 
 
-def tell(**told: str | float) -> None:
-    """Say something about the present request on its span, where it has one."""
+def tell(told: Mapping[str, str | float]) -> None:
+    """Say something about the present request on its span, where it has one: by attribute."""
     identity = CURRENT.get()
     if identity is not None and identity.span is not None:
         for key, value in told.items():
-            identity.span.set_attribute(f"inference.{key}", value)
+            identity.span.set_attribute(key, value)
 
 
 def identity_of(given: str | None, parent: str | None) -> Identity:

@@ -47,6 +47,24 @@ class Metrics:
         self.queue_time = self._histogram("inference_queue_seconds", "From arrival to admission")
         self.prompt_tokens = self._sizes("inference_prompt_tokens", "Prompt tokens of a request")
         self.max_tokens = self._sizes("inference_max_tokens", "Tokens a request may generate")
+        self.finished = Counter(
+            "vllm:request_success",
+            "Requests that were admitted, by how they ended",
+            ["finished_reason"],
+            registry=self.registry,
+        )
+        self.token_gap = self._histogram(
+            "vllm:inter_token_latency_seconds", "Between two tokens of a request"
+        )
+        self.prefill_time = self._histogram(
+            "vllm:request_prefill_time_seconds", "From admission to the first token"
+        )
+        self.decode_time = self._histogram(
+            "vllm:request_decode_time_seconds", "From the first token to the last"
+        )
+        self.inference_time = self._histogram(
+            "vllm:request_inference_time_seconds", "From admission to the last token"
+        )
         self.aliases = {
             self.latency: self._histogram("vllm:e2e_request_latency_seconds", "As vLLM names it"),
             self.first_token: self._histogram(
@@ -67,6 +85,8 @@ class Metrics:
             self.errors.labels(category=category)
         for reason in Reason:
             self.integrity.labels(reason=reason)
+        for ending in ("stop", "length", "abort", "error"):
+            self.finished.labels(finished_reason=ending)
         for status in ("success", "error", "rejected", "cancelled", "invalid", "expired"):
             self.requests.labels(status=status)
 

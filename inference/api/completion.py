@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import logging
-import time
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import TypeVar
@@ -11,18 +9,17 @@ from typing import TypeVar
 from aiohttp import web
 
 from inference.admission import Claim, DeadlineError, RejectedError
+from inference.api.account import Account
 from inference.api.claim import claim_of
 from inference.api.error import BadRequestError, LoadingError, body, count, json_body
 from inference.api.schema import Body, ChatBody, CompletionBody, parse
 from inference.api.shape import ChatShape, CompletionShape, Shape
 from inference.engine import State
-from inference.generation import GenerationError, Order, Piece
-from inference.identity import tell
+from inference.generation import GenerationError, Order
 from inference.parts import PARTS, Parts
 from inference.sequence import Finish
 from inference.serving import Serving
 
-log = logging.getLogger("inference.api")
 routes = web.RouteTableDef()
 
 T = TypeVar("T")
@@ -156,44 +153,15 @@ class _Answer:
         claim: Claim,
     ) -> None:  # fmt: skip
         self._request = request
-        self._metrics = parts.metrics
         self._serving = serving
         self._order = order
         self._shape = shape
         self._deadline = claim.deadline
-        self._arrived = time.monotonic()
-        self._waited: float | None = None
-        self._tokens = 0
-        self.failed = ""
-
-    def admitted(self) -> None:
-        """The wait is over."""
-        self._waited = self._seconds()
-        self._metrics.observe(self._metrics.queue_time, self._waited)
-        self._metrics.prompt_tokens.observe(len(self._order.prompt))
-        self._metrics.max_tokens.observe(self._order.max_tokens)
-
-    def ended(self, status: str) -> None:
-        """Account for the request, whatever became of it."""
-        self._metrics.requests.labels(status=status).inc()
-        tell(status=status, prompt_tokens=len(self._order.prompt), completion_tokens=self._tokens)
-        if status == "rejected":
-            return
-        # Those who gave up waiting count too: without them the worst minutes would look best.
-        self._metrics.observe(self._metrics.latency, self._seconds())
-        log.info(
-            "Request ended",
-            extra={
-                "event": "request",
-                "id": self._order.id,
-                "status": status,
-                "seconds": round(self._seconds(), 3),
-                "queue_seconds": None if self._waited is None else round(self._waited, 3),
-                "prompt_tokens": len(self._order.prompt),
-                "max_tokens": self._order.max_tokens,
-                "completion_tokens": self._tokens,
-            },
+        self._account = Account(
+            metrics=parts.metrics, order=order, model=serving.name, operation=shape.operation
         )
+        self.failed = ""
+        self.admitted, self.ended = self._account.admitted, self._account.ended
 
     async def whole(self) -> web.StreamResponse:
         """Everything at once."""
@@ -205,7 +173,7 @@ class _Answer:
                 aclosing(self._serving.generator.run(self._order)) as pieces,
             ):
                 async for piece in pieces:
-                    self._take(piece)
+                    self._account.take(piece)
                     text.append(piece.text)
                     finish = piece.finish or finish
         except TimeoutError:
@@ -228,7 +196,7 @@ class _Answer:
                 aclosing(self._serving.generator.run(self._order)) as pieces,
             ):
                 async for piece in pieces:
-                    self._take(piece)
+                    self._account.take(piece)
                     if piece.text or piece.finish or first:
                         await _send(
                             response, self._shape.chunk(piece.text, piece.finish, first=first)
@@ -247,16 +215,8 @@ class _Answer:
         await response.write_eof()
         return response
 
-    def _take(self, piece: Piece) -> None:
-        if self._tokens == 0:
-            self._metrics.observe(self._metrics.first_token, self._seconds())
-        self._tokens = piece.tokens
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._arrived
-
     def _usage(self) -> dict[str, int]:
-        prompt, tokens = len(self._order.prompt), self._tokens
+        prompt, tokens = len(self._order.prompt), self._account.tokens
         return {
             "prompt_tokens": prompt,
             "completion_tokens": tokens,

@@ -11,6 +11,11 @@ from inference.sequence import Finish
 class Shape(Protocol):
     """One endpoint's way of putting text into JSON."""
 
+    @property
+    def operation(self) -> str:
+        """What is done, as OpenTelemetry's conventions for generative AI name it."""
+        ...
+
     def whole(self, text: str, finish: Finish, usage: dict[str, int]) -> dict[str, object]:
         """The answer at once."""
         ...
@@ -35,6 +40,11 @@ class CompletionShape:
     model: str
     id: str = field(default_factory=lambda: f"cmpl-{uuid4().hex}")
     created: int = field(default_factory=_now)
+
+    @property
+    def operation(self) -> str:
+        """A text goes on."""
+        return "text_completion"
 
     def whole(self, text: str, finish: Finish, usage: dict[str, int]) -> dict[str, object]:
         """The answer at once."""
@@ -72,6 +82,11 @@ class ChatShape:
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid4().hex}")
     created: int = field(default_factory=_now)
+
+    @property
+    def operation(self) -> str:
+        """A conversation goes on."""
+        return "chat"
 
     def whole(self, text: str, finish: Finish, usage: dict[str, int]) -> dict[str, object]:
         """The answer at once."""

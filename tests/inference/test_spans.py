@@ -92,13 +92,14 @@ async def test_the_answer_and_the_log_carry_the_clients_id_and_trace(
 async def test_a_request_is_a_span_below_the_clients(model_dir: Any, lines: StringIO) -> None:
     exporter = InMemorySpanExporter()
     tracer = OpenTelemetry(model="tiny", exporter=exporter)
-    server = Server(Settings(model=model_dir), tracer=tracer)
+    server, answers = Server(Settings(model=model_dir), tracer=tracer), list[dict[str, Any]]()
     async with TestClient(TestServer(server.application())) as client:
         await server.ready()
         body = {"prompt": "hello", "max_tokens": 3, "temperature": 0}
         for headers in ({"traceparent": PARENT}, {}):
             async with client.post("/v1/completions", json=body, headers=headers) as response:
                 assert response.status == 200
+                answers.append(await response.json())
         await client.get("/health")
         async with client.post("/v1/completions", json={"prompt": "x", "n": 2}) as response:
             assert response.status == 400
@@ -111,7 +112,12 @@ async def test_a_request_is_a_span_below_the_clients(model_dir: Any, lines: Stri
     assert second.parent is None
     assert dict(first.attributes or {}) == {
         "http.response.status_code": 200, "inference.status": "success",
-        "inference.prompt_tokens": len(server_tokens(server)), "inference.completion_tokens": 3,
+        "gen_ai.operation.name": "text_completion",
+        "gen_ai.request.model": model_dir.name,
+        "gen_ai.request.max_tokens": 3, "gen_ai.request.temperature": 0.0,
+        "gen_ai.request.top_p": 1.0,
+        "gen_ai.response.id": answers[0]["id"],
+        "gen_ai.usage.input_tokens": len(server_tokens(server)), "gen_ai.usage.output_tokens": 3,
     }  # fmt: skip
     assert (bad.attributes or {})["http.response.status_code"] == 400
     assert told(lines, "request")["trace_id"] == TRACE
