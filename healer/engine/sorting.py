@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from healer.engine.correlate import Route, Router, applied, is_news
 from healer.engine.journal import Journal
 from healer.kit.clock import Clock
-from healer.model.alert import Alert, AlertGroup
+from healer.model.alert import Alert, AlertGroup, Fingerprint
 from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
 from healer.model.incident import Incident
 from healer.model.playbook import Mode
@@ -44,20 +44,23 @@ class Sorting:
         self._mode_of = mode_of
         self._now = clock.now()
         self._places: dict[IncidentKey, Place] = {}
+        self._holders: dict[Fingerprint, IncidentKey] | None = None
 
     def take(self, groups: Sequence[AlertGroup]) -> Receipt:
         """Sort one delivery."""
         tally: Counter[tuple[str, str]] = Counter()
         for group in groups:
-            news: dict[IncidentId, tuple[Place, Route, list[Alert]]] = {}
+            news: dict[IncidentId, tuple[Place, Route | None, list[Alert]]] = {}
             for alert in group.alerts:
                 found = self._router.route(alert, now=self._now)
-                if found is None:
+                place = self._place_of(found) if found else None
+                if not alert.firing and not (place and place.is_news(alert)):
+                    place = self._left_behind(alert) or place
+                if place is None:
                     tally["", "unmatched"] += 1
                     continue
-                place = self._place_of(found)
                 if not place.is_news(alert):
-                    tally[found.key.service, "repeated"] += 1
+                    tally[place.key.service, "repeated"] += 1
                     continue
                 place.fresh[alert.fingerprint] = alert
                 news.setdefault(place.id, (place, found, []))[2].append(alert)
@@ -66,7 +69,7 @@ class Sorting:
                 received = AlertsReceived(
                     alerts=tuple(alerts), group=group.key, truncated=group.truncated
                 )
-                if place.known is None and not place.events:
+                if route and place.known is None and not place.events:
                     place.events += self._opening(route, received)
                     tally[service, "opened"] += 1
                 else:
@@ -99,6 +102,18 @@ class Sorting:
             if place.known or place.fresh:
                 return place
         return self._places[route.key]
+
+    def _left_behind(self, alert: Alert) -> Place | None:
+        """Whose alert it is although it leads there no more: service or playbook are gone since."""
+        if self._holders is None:
+            self._holders = {
+                one.fingerprint: incident.key
+                for incident in self._journal.all()
+                if incident.closed is None and incident.key
+                for one in incident.firing
+            }
+        key = self._holders.get(alert.fingerprint)
+        return None if key is None else self._places.get(key) or self._find(key)
 
     def _find(self, key: IncidentKey) -> Place:
         known = self._journal.find_open(key)

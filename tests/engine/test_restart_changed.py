@@ -129,6 +129,30 @@ async def test_people_hear_of_an_incident_whose_service_is_gone_from_the_configu
         assert channel.told.count((house.incident.id, line)) == 1
 
 
+@pytest.mark.parametrize("gone", ["service", "playbook", "matcher"])
+async def test_an_alert_that_leads_nowhere_any_more_still_closes_its_incident(gone: str) -> None:
+    timeline, clock = MemoryTimeline(), LoopClock()
+    held = FakeGuard(says=[Decision.HOLD] * 1000)
+    async with House(timeline=timeline, guard=held).life(clock=clock) as house:
+        await house.accept([group(alert())])
+        await asyncio.sleep(5)
+    changed = {
+        "service": House(timeline=timeline, guard=held, services=()),
+        "playbook": House(timeline=timeline, guard=held, playbooks=()),
+        "matcher": House(
+            timeline=timeline, guard=held, playbooks=[replace(OTHER, name=PLAYBOOK.name), OTHER]
+        ),
+    }
+    async with changed[gone].life(clock=clock) as house:
+        await asyncio.sleep(60)
+        await house.accept([group(alert(resolved=True))])
+        await asyncio.sleep(60)
+        assert house.incident.closed is not None
+        assert house.incident.closed.ending is Ending.RESOLVED
+        again = await house.accept([group(alert(resolved=True))])
+        assert (again.opened, again.resolved) == (0, 0)
+
+
 async def test_a_newer_playbook_after_the_cure_calls_nobody_and_ends_the_watch() -> None:
     timeline, clock, disk = MemoryTimeline(), LoopClock(), Disk()
     async with House(timeline=timeline, disk=disk).life(clock=clock) as house:

@@ -103,3 +103,9 @@ def test_what_was_left_alone_must_be_as_it_was() -> None:
 
     assert left.faults == []
     assert changed.faults == ["file cache/a is gone or changed"]
+
+
+def test_a_drill_that_could_not_be_run_says_why_and_nothing_else() -> None:
+    stopped = replace(report(), stopped="the fault did not show within 30 s")
+    assert stopped.faults == ["it could not be run: the fault did not show within 30 s"]
+    assert not stopped.passed
