@@ -73,6 +73,16 @@ PAIRS = [
     ("memory pressure", alert("MemoryPressureMode", pod="a"), alert("ServiceDegraded")),
     ("an emergency", alert("EmergencyDegradation", pod="a"), alert("ServiceDegraded")),
     (
+        "a model that went bad",
+        alert("ModelIntegrityCheckFailed", pod="a"),
+        alert("ServiceDegraded"),
+    ),
+    (
+        "a model that was refused",
+        alert("ModelIntegrityCheckFailed", pod="a"),
+        alert("EmergencyDegradation", pod="a", severity="critical"),
+    ),
+    (
         "a corrupt model",
         alert("ModelIntegrityCheckFailed", pod="a"),
         alert("PodRestartLoop", pod="a", severity="critical"),
@@ -114,11 +124,23 @@ async def test_what_may_be_the_cause_is_told_beside_what_follows_from_it(
         alert("MemoryPressureMode", pod="a"),
         alert("ContainerOOMKilled", pod="a"),
         alert("GPUMemoryHigh", pod="a"),
+        alert("EmergencyDegradation", severity="critical", pod="b"),
         alert("CircuitBreakerOpen", severity="critical", pod="a", circuit="ssd"),
         alert("CertificateExpiringSoon", severity="critical", instance="https://api.example.com"),
     ]
     found = await told(alertmanager, *sick)
     assert in_order(found) == in_order(sick)
+
+
+async def test_what_is_degraded_by_something_else_than_its_model_is_told(
+    alertmanager: Alertmanager,
+) -> None:
+    sick = [
+        alert("ModelIntegrityCheckFailed", severity="critical", pod="a"),
+        alert("ServiceDegraded", cause="circuit"),
+        alert("ServiceDegraded", cause="disk"),
+    ]
+    assert in_order(await told(alertmanager, *sick)) == in_order(sick)
 
 
 async def test_another_pod_and_another_circuit_speak_for_themselves(

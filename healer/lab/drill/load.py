@@ -21,6 +21,14 @@ DRILLS = (
         ending=Ending.UNTOUCHED,
     ),
     Scenario(
+        name="SCENARIO-4.coming",
+        fault="overload-replicas-coming",
+        what="more requests arrive than can be held, and the autoscaler has asked for all it may",
+        remedy="replicas-on-their-way",
+        expected="5 to 10 min",
+        within=timedelta(minutes=10),
+    ),
+    Scenario(
         name="SCENARIO-4.failing",
         fault="errors-not-refusals",
         what="the requests of an inference service fail, and none is refused",

@@ -157,6 +157,7 @@ _ALL: tuple[Fault, ...] = (
     Flood(name="odd-requests", service="largeforge-router", rate=2.0, prompt=ODD),
     Flood(name="overload", service="llm-inference", rate=OVERLOAD),
     Flood(name="overload-at-maximum", service="llm-inference", rate=OVERLOAD, at_maximum=True),
+    Flood(name="overload-replicas-coming", service="llm-inference", rate=OVERLOAD, coming=True),
     FullVolume(),
     FullVolume(name="full-volume-young", age="1 hour", lasts=True),
     FullVolume(name="full-volume-young-fixed", age="1 hour", lasts=True, expandable=False),
