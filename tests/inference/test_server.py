@@ -18,7 +18,7 @@ PROMPT = "The disk is full and the queue is long, "
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - threads and sockets: there is no event to await
             await asyncio.sleep(0.005)
 
