@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from healer.errors import PermanentError
 from healer.model.alert import Alert
@@ -110,6 +110,16 @@ def severity(service: Service, alert: Alert) -> str:
     word = alert.labels.get("severity", "")
     known = service.severities.get(word)
     return known.name if known else word
+
+
+def worst(service: Service, severities: Iterable[str]) -> str:
+    """The one to act upon first: one that pages, and then one that must be answered sooner.
+
+    A word that the service does not know is the mildest.
+    """
+    known = {one.name: (one.pages, -one.respond_within) for one in service.severities.values()}
+    mildest = (False, timedelta.min)
+    return max(severities, key=lambda name: known.get(name, mildest), default="")
 
 
 def applied(

@@ -5,11 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from healer.engine.correlate import Route, Router, applied, is_news
+from healer.engine.correlate import Route, Router, applied, is_news, worst
 from healer.engine.journal import Journal
 from healer.kit.clock import Clock
 from healer.model.alert import Alert, AlertGroup, Fingerprint
-from healer.model.event import AlertsReceived, Event, IncidentId, IncidentKey, Opened
+from healer.model.event import (
+    AlertsReceived,
+    Event,
+    IncidentId,
+    IncidentKey,
+    Opened,
+    SeverityRaised,
+)
 from healer.model.incident import Incident
 from healer.model.playbook import Mode
 from healer.model.receipt import Receipt, receipt_of
@@ -24,6 +31,7 @@ class Place:
     id: IncidentId
     events: list[Event] = field(default_factory=list[Event])
     fresh: dict[str, Alert] = field(default_factory=dict[str, Alert])
+    severity: str = ""
 
     def is_news(self, alert: Alert) -> bool:
         """Does it tell anything that neither the incident nor this batch has told?"""
@@ -50,7 +58,7 @@ class Sorting:
         """Sort one delivery."""
         tally: Counter[tuple[str, str]] = Counter()
         for group in groups:
-            news: dict[IncidentId, tuple[Place, Route | None, list[Alert]]] = {}
+            news: dict[IncidentId, tuple[Place, list[Route], list[Alert]]] = {}
             for alert in group.alerts:
                 found = self._router.route(alert, now=self._now)
                 place = self._place_of(found) if found else None
@@ -63,29 +71,46 @@ class Sorting:
                     tally[place.key.service, "repeated"] += 1
                     continue
                 place.fresh[alert.fingerprint] = alert
-                news.setdefault(place.id, (place, found, []))[2].append(alert)
-            for place, route, alerts in news.values():
+                _, routes, alerts = news.setdefault(place.id, (place, [], []))
+                routes += [found] if found and alert.firing else []
+                alerts.append(alert)
+            for place, routes, alerts in news.values():
                 service = place.key.service
                 received = AlertsReceived(
                     alerts=tuple(alerts), group=group.key, truncated=group.truncated
                 )
-                if route and place.known is None and not place.events:
-                    place.events += self._opening(route, received)
+                if place.known is None and not place.events:
+                    place.events += self._opening(place, routes, received)
                     tally[service, "opened"] += 1
                 else:
-                    place.events.append(received)
+                    place.events += self._joining(place, routes, received)
                     tally[service, "joined"] += sum(alert.firing for alert in alerts)
                 tally[service, "resolved"] += sum(not alert.firing for alert in alerts)
         return receipt_of(tally)
 
-    def _opening(self, route: Route, received: AlertsReceived) -> Iterable[Event]:
+    def _opening(
+        self, place: Place, routes: Sequence[Route], received: AlertsReceived
+    ) -> Iterable[Event]:
         """A new incident; the playbook that its key names is what applies to it."""
-        yield Opened(key=route.key, severity=route.severity)
+        route = routes[0]
+        place.severity = worst(route.service, [one.severity for one in routes])
+        yield Opened(key=place.key, severity=place.severity)
         yield received
         if route.playbook is not None:
             mode = self._mode_of(route.playbook.mode)
             service = route.key.service
             yield applied(route.playbook, received.alerts, service=service, mode=mode)
+
+    def _joining(
+        self, place: Place, routes: Sequence[Route], received: AlertsReceived
+    ) -> Iterable[Event]:
+        """One more delivery of it; a worse alert makes the incident worse, and people are told."""
+        yield received
+        if routes:
+            known = place.severity or (place.known.severity if place.known else "")
+            place.severity = worst(routes[0].service, [known, *(one.severity for one in routes)])
+            if place.severity != known:
+                yield SeverityRaised(severity=place.severity)
 
     def changed(self) -> Sequence[Place]:
         """The incidents that have new lines."""

@@ -62,6 +62,13 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityRaised:
+    """A worse alert has joined the incident. What resolves does not make it less severe again."""
+
+    severity: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertsReceived:
     """A delivery, on disk before it was answered 200. `truncated`: alerts that were left out."""
 
@@ -254,6 +261,7 @@ CONTROL = IncidentId("control")
 Event = (
     Opened
     | AlertsReceived
+    | SeverityRaised
     | PlaybookMatched
     | NothingMatched
     | Diagnosed

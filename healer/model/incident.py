@@ -33,6 +33,7 @@ from healer.model.event import (
     Rehearsed,
     Resumed,
     RunStarted,
+    SeverityRaised,
     StepFinished,
     StepStarted,
     Verified,
@@ -199,6 +200,8 @@ class Incident:
         match event:
             case Opened() as event:
                 return replace(known, key=event.key, severity=event.severity, opened_at=entry.at)
+            case SeverityRaised() as event:
+                return replace(known, severity=event.severity)
             case PlaybookMatched() as event:
                 run = Run(
                     number=self.run.number, lent=self.run.lent

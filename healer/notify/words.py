@@ -31,6 +31,7 @@ from healer.model.event import (
     Rehearsed,
     Resumed,
     RunStarted,
+    SeverityRaised,
     StepFinished,
     StepStarted,
     Verified,
@@ -93,6 +94,8 @@ def _say(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one clos
         case Opened():
             service, target = short(event.key.service), short(str(event.key.target))
             return f"Opened: {service}, {target}, severity {short(event.severity) or 'not given'}."
+        case SeverityRaised():
+            return f"Severity raised to {short(event.severity)}."
         case AlertsReceived():
             return _alerts(event)
         case PlaybookMatched():

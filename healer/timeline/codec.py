@@ -26,6 +26,7 @@ UPGRADES: tuple[Upgrade, ...] = ()
 KINDS: Mapping[str, type[Event]] = MappingProxyType(
     {
         "opened": model.Opened,
+        "severity_raised": model.SeverityRaised,
         "alerts_received": model.AlertsReceived,
         "playbook_matched": model.PlaybookMatched,
         "nothing_matched": model.NothingMatched,

@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 
 from healer.errors import TimelineError
-from healer.model.event import AlertsReceived
+from healer.model.event import AlertsReceived, SeverityRaised
 from healer.model.incident import IncidentState
 from healer.model.matcher import Matcher, MatchOp
 from healer.model.outcome import Decision
 from healer.model.receipt import Receipt
+from healer.model.service import Severity
 from healer.timeline.memory import MemoryTimeline
 from tests.fakes.clock import START
 from tests.fakes.disk import FakeGuard
-from tests.fakes.house import PLAYBOOK, House, alert, group
+from tests.fakes.house import PLAYBOOK, SERVICE, House, alert, group
 from tests.fakes.mortal import MortalTimeline
 
 pytestmark = pytest.mark.looptime
@@ -191,3 +192,44 @@ async def test_deliveries_that_arrive_together_share_one_append() -> None:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         assert len(house.incidents) == 200
+
+
+SEVERITIES = {
+    "critical": Severity(name="P1", pages=True, respond_within=timedelta(minutes=15)),
+    "high": Severity(name="P2", pages=True, respond_within=timedelta(hours=1)),
+    "warning": Severity(name="P3", pages=False, respond_within=timedelta(hours=4)),
+}
+
+
+def graded() -> House:
+    house = held()
+    house.services = [replace(SERVICE, severities=SEVERITIES)]
+    return house
+
+
+async def test_an_incident_is_as_severe_as_the_worst_alert_that_opens_it() -> None:
+    async with graded().life() as house:
+        milder, worse = alert(pod="a", severity="warning"), alert(pod="b", severity="critical")
+        await house.accept([group(milder, worse)])
+        assert house.incident.severity == "P1"
+
+
+@pytest.mark.parametrize(("joins", "raised"), [("high", ["P2"]), ("warning", []), ("odd", [])])
+async def test_a_worse_alert_that_joins_raises_the_severity(joins: str, raised: list[str]) -> None:
+    async with graded().life() as house:
+        await house.accept([group(alert(pod="a", severity="warning"))])
+        await house.accept([group(alert(pod="b", severity=joins))])
+        found = [one.severity for one in await house.events() if isinstance(one, SeverityRaised)]
+        assert found == raised
+        assert house.incident.severity == (raised or ["P3"])[-1]
+
+
+async def test_the_severity_is_raised_once_and_never_lowered() -> None:
+    async with graded().life() as house:
+        worse = alert(pod="b", severity="critical")
+        await house.accept([group(alert(pod="a", severity="warning")), group(worse), group(worse)])
+        await house.accept([group(alert(pod="b", severity="critical", resolved=True))])
+        await house.accept([group(alert(pod="c", severity="high"))])
+        found = [one.severity for one in await house.events() if isinstance(one, SeverityRaised)]
+        assert found == ["P1"]
+        assert house.incident.severity == "P1"

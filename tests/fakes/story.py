@@ -17,6 +17,7 @@ from healer.model.event import (
     Judged,
     Moment,
     Opened,
+    SeverityRaised,
     StepFinished,
     StepStarted,
     Verified,
@@ -65,6 +66,11 @@ def opened(severity: str = "critical", playbook: str = "circuit-breaker") -> Ope
     """The first line."""
     key = IncidentKey(service="inference", playbook=playbook, target=TARGET)
     return Opened(key=key, severity=severity)
+
+
+def raised(severity: str = "critical") -> SeverityRaised:
+    """A worse alert joins."""
+    return SeverityRaised(severity=severity)
 
 
 def received(*alerts: Alert) -> AlertsReceived:

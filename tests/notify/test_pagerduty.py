@@ -91,6 +91,38 @@ async def test_what_neither_pages_nor_is_escalated_is_no_concern(
     assert "team-inference has it" in pagerduty.incidents[0].payload["summary"]
 
 
+async def test_a_worse_alert_that_joins_wakes_somebody_once(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier
+) -> None:
+    tale = Story(story.opened("warning"), story.received())
+    assert not notifier.concerns(tale.notice())
+    await tell(notifier, tale.then(story.raised()))
+    assert pagerduty.pages == ["inc-1"]
+    assert pagerduty.incidents[0].status == "triggered"
+    await tell(notifier, tale.then(story.started()))
+    assert pagerduty.incidents[0].status == "acknowledged"
+
+
+async def test_a_worse_alert_that_joins_while_healer_acts_is_acknowledged_by_it(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier
+) -> None:
+    tale = Story(story.opened("warning"), story.received(), story.started())
+    await tell(notifier, tale.then(story.raised()))
+    assert pagerduty.pages == ["inc-1"]
+    assert pagerduty.incidents[0].status == "acknowledged"
+    await tell(notifier, tale.then(story.escalated()))
+    assert pagerduty.pages == ["inc-1", "inc-1/escalated"]
+
+
+async def test_a_worse_alert_that_joins_what_a_person_has_by_now_makes_one_page(
+    pagerduty: PagerDutyServer, notifier: PagerDutyNotifier
+) -> None:
+    tale = Story(story.opened("warning"), story.received(), story.started())
+    await tell(notifier, tale.then(story.raised(), story.escalated()))
+    assert pagerduty.pages == ["inc-1"]
+    assert pagerduty.incidents[0].status == "triggered"
+
+
 async def test_a_service_without_a_routing_key_is_no_concern(notifier: PagerDutyNotifier) -> None:
     tale = Story(story.opened(), at=story.service(routing_key=""))
     assert not notifier.concerns(tale.notice())

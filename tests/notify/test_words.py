@@ -33,6 +33,7 @@ from healer.model.event import (
     Rehearsed,
     Resumed,
     RunStarted,
+    SeverityRaised,
     StepFinished,
     StepStarted,
     Verified,
@@ -62,6 +63,7 @@ LINES: list[tuple[Event, str | None]] = [
         ),
         "Alerts: firing A, resolved B; 4 more were left out.",
     ),
+    (SeverityRaised(severity="P1"), "Severity raised to P1."),
     (
         PlaybookMatched(playbook="breaker", digest="d", mode=Mode.AUTO, because="it fits"),
         "Playbook breaker applies (mode auto): it fits.",

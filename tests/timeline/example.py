@@ -29,6 +29,7 @@ from healer.model.event import (
     Rehearsed,
     Resumed,
     RunStarted,
+    SeverityRaised,
     StepFinished,
     StepStarted,
     Verified,
@@ -67,6 +68,7 @@ KEY = IncidentKey(
 EVENTS: tuple[Event, ...] = (
     Opened(key=KEY, severity="P1"),
     AlertsReceived(alerts=(alert(1), alert(2)), group=GroupKey('{}:{alertname="x"}'), truncated=3),
+    SeverityRaised(severity="P1"),
     PlaybookMatched(
         playbook="scale-out", digest="sha256:00ff", mode=Mode.DRY_RUN, because="2 of 2 hold"
     ),

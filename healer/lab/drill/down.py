@@ -71,6 +71,7 @@ DRILLS = (
         what="the model is moved away on the volume, and all pods crash that start anew",
         remedy="model-missing",
         ending=Ending.UNTOUCHED,
+        beside=1,  # ModelIntegrityCheckFailed
     ),
     Scenario(
         name="INC-003.memory",
@@ -78,6 +79,7 @@ DRILLS = (
         what="the pods are killed for want of memory, and there is no revision to go back to",
         remedy="out-of-memory",
         ending=Ending.UNTOUCHED,
+        beside=1,  # ContainerOOMKilled
     ),
     Scenario(
         name="INC-003.no-gpu",
