@@ -9,7 +9,8 @@ from typing import Any, cast
 
 CLOSED = "closed"
 UNKNOWN = "unknown"
-_WORKING = frozenset({"healthy", "degraded"})
+_WORKING = ("healthy", "degraded")
+"""The best first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,11 @@ class Circuit:
     def works(self) -> bool:
         """Does the dependency work? What nobody tells does not."""
         return self.dependency in _WORKING
+
+    @property
+    def ailing(self) -> int:
+        """How ill the dependency is: 0 is healthy; of what does not work, none is the worse."""
+        return _WORKING.index(self.dependency) if self.works else len(_WORKING)
 
 
 def circuits_of(breakers: Mapping[str, Any], components: Mapping[str, Any]) -> tuple[Circuit, ...]:

@@ -99,7 +99,7 @@ def _told(pod: str, worst: Circuit) -> Evidence:
 def _behind(circuits: Sequence[Circuit]) -> Evidence:
     """What lies behind those that are not closed; behind all, where none is open."""
     asked = [one for one in circuits if not one.closed] or list(circuits)
-    worst = min(asked, key=lambda one: one.works)
+    worst = max(asked, key=lambda one: one.ailing)
     return {
         "works": all(one.works for one in asked),
         "dependency": worst.dependency,

@@ -124,7 +124,7 @@ async def test_the_breaker_that_is_open_longest_is_told(ward: Ward) -> None:
 @pytest.mark.parametrize(
     ("statuses", "works", "dependency"),
     [
-        (("healthy", "degraded", "healthy"), True, "healthy"),
+        (("healthy", "degraded", "healthy"), True, "degraded"),
         (("healthy", "critical", "healthy"), False, "critical"),
         (("healthy", "splendid", "healthy"), False, "splendid"),
     ],
