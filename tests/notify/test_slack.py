@@ -173,10 +173,10 @@ async def test_too_many_requests_carry_their_retry_after_and_are_not_retried_her
 
 
 async def test_a_crowd_of_incidents_stays_below_the_rate_of_the_channel() -> None:
-    """The real proportions, twenty times as fast."""
-    async with SlackServer(rate=20, burst=4) as slow, slack_session() as session:
+    """The real proportions, four times as fast: a busy machine stalls for a tenth of a second."""
+    async with SlackServer(rate=4, burst=4) as slow, slack_session() as session:
         call = SlackCall(token=slow.token, session=session, url=f"{slow.url}/api/")
-        pace = Pace(clock=SystemClock(), every=timedelta(seconds=1.1) / 20)
+        pace = Pace(clock=SystemClock(), every=timedelta(seconds=1.1) / 4)
         notifier = SlackNotifier(call=call, pace=pace)
         async with asyncio.TaskGroup() as group:  # a refusal would end the group
             for number in range(6):
