@@ -34,6 +34,7 @@ from healer.model.event import (
     Resumed,
 )
 from healer.model.incident import Incident, fold
+from healer.model.service import Target
 from healer.notify.contract import Observer
 from healer.timeline.contract import Timeline
 
@@ -60,6 +61,8 @@ class Journal:
         self._stopwatch = stopwatch
         self._known: dict[IncidentId, Incident] = {}
         self._open: dict[IncidentKey, IncidentId] = {}
+        self._on: dict[Target, set[IncidentId]] = {}
+        self._acting: set[IncidentId] = set()
         self._moved: dict[IncidentId, int] = {}
         self._locks: dict[IncidentId, asyncio.Lock] = {}
         self._changed: dict[IncidentId, asyncio.Event] = {}
@@ -88,6 +91,11 @@ class Journal:
     def all(self) -> Sequence[Incident]:
         """Every incident in memory: the open ones, and those closed lately."""
         return tuple(self._known.values())
+
+    def beside(self, incident: IncidentId, target: Target) -> Sequence[Incident]:
+        """The others in memory that a guard may ask for: those on this target, and all that act."""
+        ids = (self._on.get(target, set[IncidentId]()) | self._acting) - {incident}
+        return tuple(self._known[one] for one in ids)
 
     def pauses(self) -> Sequence[Paused]:
         """The pauses in force, the daemon's own (service '') among them."""
@@ -173,6 +181,7 @@ class Journal:
         for incident in self.all():
             if incident.archived and incident.changed_at and incident.changed_at < limit:
                 del self._known[incident.id]
+                self._leave_target(incident)
                 self._locks.pop(incident.id, None)
                 self._changed.pop(incident.id, None)
                 self._moved.pop(incident.id, None)
@@ -257,10 +266,23 @@ class Journal:
         self._known[incident.id] = incident
         if incident.key is None:
             return
+        self._on.setdefault(incident.key.target, set()).add(incident.id)
+        if incident.acting:
+            self._acting.add(incident.id)
+        else:
+            self._acting.discard(incident.id)
         if incident.closed is None:
             self._open[incident.key] = incident.id
         elif self._open.get(incident.key) == incident.id:
             del self._open[incident.key]
+
+    def _leave_target(self, incident: Incident) -> None:
+        if incident.key is None:
+            return
+        left = self._on[incident.key.target]
+        left.discard(incident.id)
+        if not left:
+            del self._on[incident.key.target]
 
     def _note_pause(self, event: Event) -> None:
         match event:

@@ -217,7 +217,7 @@ class Treatment:
                 name for name, effect in effects.items() if effect is Effect.PRIVILEGED
             ),
             step=step,
-            others=[one for one in self._tools.journal.all() if one.id != case.incident.id],
+            others=self._tools.journal.beside(case.incident.id, case.key.target),
             busy=self._tools.claims.busy(apart=case.key.target),
             taking_back=taking_back,
         )

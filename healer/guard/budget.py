@@ -42,7 +42,7 @@ class BudgetGuard:
         busy = plan.busy | {
             other.key.target
             for other in plan.others
-            if other.key and other.key.target != plan.key.target and _acts_now(other)
+            if other.key and other.key.target != plan.key.target and other.acting
         }
         most = max(1, math.floor(self._fleet * params.fleet_share))
         if len(busy) >= most:
@@ -73,7 +73,3 @@ def _same_target(plan: Plan) -> Iterable[Incident]:
     for other in plan.others:
         if other.key and other.key.target == plan.key.target:
             yield other
-
-
-def _acts_now(incident: Incident) -> bool:
-    return incident.closed is None and incident.run.touched and incident.run.after is None

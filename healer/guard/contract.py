@@ -25,10 +25,11 @@ an empty past, and allow."""
 class Plan:
     """What is about to be done. `step` None: the whole run is judged.
 
-    `others` are all other incidents that are open or were active lately: locks and budgets are
-    folded from them, so they survive a restart. `privileged` are the privileged actions among the
-    steps, by name. `busy` are targets of others whose run has been
-    let begin, though its first step may not be on disk yet. `taking_back`: nothing new is done.
+    `others` are, of all incidents that are open or were active lately, the others on its target and
+    all that act now: cooldowns and budgets are folded from them, so they survive a restart.
+    `privileged` are the privileged actions among the steps, by name. `busy` are targets of others
+    whose run has been let begin, though its first step may not be on disk yet. `taking_back`:
+    nothing new is done.
     """
 
     incident: Incident

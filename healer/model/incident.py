@@ -185,6 +185,11 @@ class Incident:
                 return IncidentState.OPEN
 
     @property
+    def acting(self) -> bool:
+        """Is a round of it under way that has touched the world, and whose end is not seen yet?"""
+        return self.closed is None and self.run.after is None and self.run.touched
+
+    @property
     def firing(self) -> tuple[Alert, ...]:
         """Its alerts that fire, as far as Alertmanager told us."""
         firing = AlertStatus.FIRING  # looked at for each alert of a storm
