@@ -15,6 +15,9 @@ from healer.lab.contract import Object, Process
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _STDIN, _ERROR, _CLOSE = 0, 3, 255
 _CHUNK = 32 * 1024
+_BEFORE_FRAMES = 0.05
+"""Seconds. An older kubectl may throw away what comes before it has made its streams, and says
+"Unknown stream id" (kubernetes/kubernetes#131189). A kubelet is never that quick."""
 
 
 async def execute(call: Call) -> web.StreamResponse:
@@ -92,6 +95,7 @@ async def _write(call: Call, socket: web.WebSocketResponse, process: Process) ->
     wanted = {
         number for number, name in ((1, "stdout"), (2, "stderr")) if call.query.get(name) in TRUE
     }
+    await asyncio.sleep(_BEFORE_FRAMES)
     # The first frames of the real server: empty ones, which open the channels.
     for number in sorted(wanted):
         await _send(socket, number, b"")
