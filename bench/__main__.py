@@ -60,7 +60,7 @@ def main() -> int:
     given = _parser().parse_args()
     folder = given.folder.resolve()
     if given.what == "inference":
-        asyncio.run(inference.run(say, quick=given.quick, folder=folder))
+        asyncio.run(inference.run(say, quick=given.quick, gpu=given.gpu, folder=folder))
     elif given.what == "soak":
         effort = soak.BRIEF if given.quick else soak.TEN_MINUTES
         rows = asyncio.run(soak.run(say, effort=effort, folder=folder))
@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         "the inference server under three times its load for ten minutes",
     )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes")
+    parser.add_argument("--gpu", action="store_true", help="inference: a model of 3 billion on it")
     parser.add_argument("--detail", action="store_true", help="the parts, in tables of their own")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to be measured")
     return parser

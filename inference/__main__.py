@@ -1,8 +1,8 @@
 """Command line: `python -m inference serve --model DIR`, and what makes and keeps a model sound.
 
-make-model writes a tiny one, seal writes a folder's manifest, verify checks against it, restore
-puts bad files right from a backup. router sends requests to experts, classifier proves what it
-chooses by, and gpu tells what the driver says of the GPUs.
+make-model writes a tiny one, or a large one for a GPU, seal writes a folder's manifest, verify
+checks against it, restore puts bad files right from a backup. router sends requests to experts,
+classifier proves what it chooses by, and gpu tells what the driver says of the GPUs.
 """
 
 import sys
@@ -13,7 +13,7 @@ _USAGE = """usage: python -m inference serve --model DIR [--help for all flags]
        python -m inference router --config experts.yaml [--help for all flags]
        python -m inference classifier [DIR]
        python -m inference gpu
-       python -m inference make-model DIR
+       python -m inference make-model DIR [3b]
        python -m inference seal DIR
        python -m inference verify DIR
        python -m inference restore DIR --from BACKUP"""
@@ -26,8 +26,8 @@ def main(arguments: list[str]) -> int:
     if any(each.startswith("-") for each in arguments[1:2]) and arguments[0] not in _RUNNING:
         arguments = []
     match arguments:
-        case ["make-model", folder]:
-            code = _work(Path(folder), _make_model)
+        case ["make-model", folder, *size] if size in ([], ["tiny"], ["3b"]):
+            code = _work(Path(folder), lambda path: _make_model(path, *size))
         case ["seal", folder]:
             code = _work(Path(folder), _seal)
         case ["verify", folder]:
@@ -60,10 +60,10 @@ def _work(folder: Path, work: Callable[[Path], int]) -> int:
     return 1
 
 
-def _make_model(folder: Path) -> int:
+def _make_model(folder: Path, size: str = "tiny") -> int:
     from inference.tiny import make_model
 
-    make_model(folder)
+    make_model(folder, size=size)
     return 0
 
 

@@ -18,13 +18,22 @@ Tensor = Any
 Layers = list[tuple[Tensor, Tensor]]
 
 _SPARE = 64
+_SPARE_STEADY = 256
+_SMALL = 8192
+"""Places, rows by columns, of buffers that are kept when the last row leaves."""
 
 
 class Batch:
-    """The rows; every method runs on the decode thread."""
+    """The rows; every method runs on the decode thread.
 
-    def __init__(self) -> None:
+    `steady` buffers stay where they are while they fit, for a recording that knows their addresses;
+    `made` counts how often they were made anew.
+    """
+
+    def __init__(self, *, steady: bool = False) -> None:
         self.cache: Any = DynamicCache()
+        self.made = 0
+        self._steady = steady
         self._starts: list[int] = []
         self._open: Tensor = None
         self._first = self._last = 0
@@ -35,6 +44,15 @@ class Batch:
         """How many there are."""
         return len(self._starts)
 
+    @property
+    def starts(self) -> list[int]:
+        """The column in which each row begins."""
+        return self._starts
+
+    def buffers(self) -> Layers:
+        """All that is reserved: rows and columns in use, and those to come."""
+        return [(layer.keys, layer.values) for layer in self.cache.layers]
+
     def layers(self) -> Layers:
         """What is held now, as tensors of [rows, heads, columns, size]."""
         return [layer.held(slice(0, self.rows)) for layer in self.cache.layers]
@@ -42,7 +60,7 @@ class Batch:
     def join(self, layers: Layers, lengths: Sequence[int]) -> None:
         """Add rows that were prefilled together, padded on the left to the longest of them."""
         width = int(layers[0][0].shape[-2])
-        if not self.rows:
+        if not self.rows and not (self._steady and self.cache.layers):
             self.clear()
             self.cache.layers = [_Layer(self, keys, values) for keys, values in layers]
         self._fit(self.rows + len(lengths), width)
@@ -62,6 +80,8 @@ class Batch:
                     layer.move(self.rows, row)
         if self.rows:
             self._changed()
+        elif self._steady and self.cache.layers and self._room() * self._columns() <= _SMALL:
+            self.low = self.high = 0
         else:
             self.clear()
 
@@ -97,20 +117,29 @@ class Batch:
         """The rows that a forward sees, and its columns but the new one."""
         return slice(self._first, self._last), self.low, self.high
 
+    def _room(self) -> int:
+        return int(self.cache.layers[0].keys.shape[0])
+
     def _columns(self) -> int:
         return int(self.cache.layers[0].keys.shape[-2])
 
     def _fit(self, rows: int, width: int) -> None:
-        room = self.cache.layers[0].keys.shape[0]
+        room = self._room()
         if rows > room or width > self.high or self.high == self._columns():
             self._resize(max(rows, 2 * room if rows > room else rows), width)
 
     def _resize(self, rows: int, width: int) -> None:
-        """New buffers for so many rows, with `width` columns at least before the next one."""
+        """Room for so many rows, with `width` columns at least before the next one."""
         held = self.high - self.low
         high = max(width, held)
+        columns = high + max(_SPARE_STEADY if self._steady else _SPARE, high // 4)
+        stays = self._steady and rows <= self._room() and columns <= self._columns() <= 2 * columns
+        self.made += not stays
         for layer in self.cache.layers:
-            layer.resize(slice(0, self.rows), rows, high, high + max(_SPARE, high // 4))
+            if stays:
+                layer.shift(slice(0, self.rows), high)
+            else:
+                layer.resize(slice(0, self.rows), rows, high, columns)
         self._starts = [start - self.high + high for start in self._starts]
         self.high = high
         if self._starts:
@@ -180,5 +209,15 @@ class _Layer(DynamicLayer):  # type: ignore[misc] # transformers is untyped here
         heads, _, size = self.keys.shape[1:]
         self.keys = self.keys.new_zeros((room, heads, columns, size))
         self.values = self.values.new_zeros((room, self.values.shape[1], columns, old[1].shape[-1]))
-        for buffer, held in zip((self.keys, self.values), old, strict=True):
+        self._put(rows, high, old)
+
+    def shift(self, rows: slice, high: int) -> None:
+        """The same buffers and content, now ending at `high`, and nothing else in them."""
+        old = tuple(each.clone() for each in self.held(rows))
+        self.keys.zero_()
+        self.values.zero_()
+        self._put(rows, high, old)
+
+    def _put(self, rows: slice, high: int, pair: tuple[Tensor, ...]) -> None:
+        for buffer, held in zip((self.keys, self.values), pair, strict=True):
             buffer[rows, :, high - held.shape[-2] : high] = held

@@ -27,14 +27,20 @@ def pages_of(layers: Page, page_tokens: int) -> Callable[[int], Page]:
 
     def page(number: int) -> Page:
         start, end = number * page_tokens, (number + 1) * page_tokens
-        return [(_copy(keys[..., start:end, :]), _copy(values[..., start:end, :]))
-                for keys, values in layers]  # fmt: skip
+        flat = [each[..., start:end, :].detach() for pair in layers for each in pair]
+        copies = _copied(flat)
+        return list(zip(copies[::2], copies[1::2], strict=True))
 
     return page
 
 
-def _copy(tensor: Any) -> Any:
-    return tensor.detach().to("cpu", copy=True).contiguous()
+def _copied(tensors: list[Any]) -> list[Any]:
+    """In memory of their own; off a GPU in one go, for each of many copies would be waited for."""
+    import torch
+
+    if len({each.shape for each in tensors}) == 1:
+        return list(torch.stack(tensors).to("cpu").unbind())
+    return [each.to("cpu", copy=True).contiguous() for each in tensors]
 
 
 class TensorCodec:

@@ -16,6 +16,7 @@ import torch
 from transformers import DynamicCache
 
 from inference.batch import Batch, Layers
+from inference.capture import Captured, captured
 from inference.sampling import Sampler
 from inference.sequence import Sequence
 from inference.trace import recorded
@@ -63,6 +64,7 @@ class Slots:
         stop_tokens: frozenset[int],
         chunk: int,
         prefilled: Callable[[Sequence, Layers], None],
+        steps: Captured | None = None,
     ) -> None:
         self.stop_tokens = stop_tokens
         self._model = model
@@ -71,7 +73,8 @@ class Slots:
         self._prefilled = prefilled
         self._pending: dict[Sequence, _Prefill] = {}
         self._rows: list[_Row] = []
-        self._batch = Batch()
+        self._steps = captured(model) if steps is None else steps
+        self._batch = Batch(steady=self._steps is not None)
         self._mask = _mask_for(model)
         self._graph = recorded(model)
 
@@ -216,6 +219,12 @@ class Slots:
         """Logits of the next token of these rows; what the batch held before stays as it was."""
         rows = self._rows[first:last]
         mask = self._batch.show(first, last)
+        if self._steps is not None and len(rows) == len(self._rows):
+            logits = self._steps(
+                self._batch, [row.token for row in rows], [row.length for row in rows]
+            )
+            if logits is not None:
+                return logits
         tokens = torch.tensor([row.token for row in rows], device=self._device)[:, None]
         positions = torch.tensor([row.length for row in rows], device=self._device)[:, None]
         with torch.inference_mode():

@@ -1,6 +1,7 @@
-"""Makes the tiny model that lab and tests serve: random weights, own tokenizer, no network.
+"""Makes the models that lab, tests and benchmark serve: random weights, own tokenizer, no network.
 
-It speaks nonsense at the price of two million parameters; everything else about it is real.
+The tiny one speaks nonsense at the price of two million parameters, the large one at that of three
+billion, for a GPU; everything else about them is real.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportCallIssue=false
@@ -11,7 +12,12 @@ from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from inference.seal import seal
@@ -42,26 +48,53 @@ sunday january february march april may june july august september october novem
 """
 
 
-def make_model(folder: Path, *, seed: int = 0) -> None:
-    """Write model, tokenizer, chat template, manifest; the same seed writes the same weights."""
+SIZES: dict[str, dict[str, int]] = {
+    "tiny": {
+        "hidden_size": 192,
+        "intermediate_size": 512,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+    },
+    # The layers of Llama 3.2 3B, without its vocabulary.
+    "3b": {
+        "hidden_size": 3072,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 24,
+        "num_key_value_heads": 8,
+    },
+}
+
+
+def make_model(folder: Path, *, seed: int = 0, size: str = "tiny") -> None:
+    """Write model, tokenizer, chat template, manifest; the same seed writes the same weights.
+
+    The large one is made in bfloat16, and on a GPU where there is one, for speed.
+    """
     transformers_logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     _tokenizer().save_pretrained(str(folder))
     torch.manual_seed(seed)
-    model: Any = LlamaForCausalLM(_config()).eval()
+    model = _model(size)
     model.generation_config.do_sample = False
-    model.save_pretrained(str(folder), max_shard_size="4MB")
+    model.save_pretrained(str(folder), max_shard_size="4MB" if size == "tiny" else "2GB")
     seal(folder)
 
 
-def _config() -> Any:
+def _model(size: str) -> Any:
+    if size == "tiny":
+        return LlamaForCausalLM(_config(size)).eval()
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with torch.device(device):
+        auto: Any = AutoModelForCausalLM
+        return auto.from_config(_config(size), dtype=torch.bfloat16).eval()
+
+
+def _config(size: str) -> Any:
     return LlamaConfig(
         vocab_size=_VOCABULARY,
-        hidden_size=192,
-        intermediate_size=512,
-        num_hidden_layers=4,
-        num_attention_heads=6,
-        num_key_value_heads=2,
+        **SIZES[size],
         max_position_embeddings=2048,
         # Wide enough that greedy output wanders instead of repeating one token for ever.
         initializer_range=0.1,

@@ -32,7 +32,7 @@ _PROVED = ((1, 5), (2, 40), (9, 33))
 
 def recorded(model: Any) -> Forward | None:
     """The decode step of this model, None where it is not to be recorded."""
-    if not _suits(model):
+    if model.device.type != "cpu" or not steady(model):
         return None
     step = _step_of(model)
     try:
@@ -48,7 +48,8 @@ def recorded(model: Any) -> Forward | None:
     return None
 
 
-def _suits(model: Any) -> bool:
+def steady(model: Any) -> bool:
+    """Does the model do the same whatever the numbers are, with every weight in one place?"""
     config = model.config
     rope = getattr(config, "rope_parameters", None) or {}
     return (
@@ -57,7 +58,6 @@ def _suits(model: Any) -> bool:
         and set(getattr(config, "layer_types", None) or ["full_attention"]) == {"full_attention"}
         and not getattr(config, "sliding_window", None)
         and rope.get("rope_type", "default") in _STEADY_ROPE
-        and model.device.type == "cpu"
         # A recording would take what is kept on disk into memory.
         and getattr(model, "hf_device_map", None) is None
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.inference.floor import Floor
 from bench.inference.measure import Figure, Pair, middle, quantile
 from bench.report import columns
 
@@ -28,14 +29,14 @@ class Row:
         return (self.name, self.rival, self.healer, self.ratio, self.aim, said)
 
 
-def table(pairs: Sequence[Pair]) -> str:
+def table(pairs: Sequence[Pair], floor: Floor | None = None) -> str:
     """All loads in one table."""
-    rows = [row.cells() for pair in pairs for row in rows_of(pair)]
+    rows = [row.cells() for pair in pairs for row in rows_of(pair, floor)]
     return columns([_HEADS, *rows])
 
 
-def rows_of(pair: Pair) -> Iterable[Row]:
-    """What is said of one load."""
+def rows_of(pair: Pair, floor: Floor | None = None) -> Iterable[Row]:
+    """What is said of one load; with a floor also how near both come to it."""
     load = f"{pair.load.clients} x {pair.load.shape}"
     ratios = pair.ratios()
     speed = median(ratios)
@@ -47,6 +48,13 @@ def rows_of(pair: Pair) -> Iterable[Row]:
         aim=f">= {_AIM:.2f}",
         met=speed >= _AIM and not any(figure.failures for figure in pair.healer),
     )
+    if floor is not None:
+        most = floor.rate(pair.load.clients)
+        yield Row(
+            name=f"  of {most:.0f}, what reading the weights allows",
+            rival=f"{middle(pair.rival) / most:.0%}",
+            healer=f"{middle(pair.healer) / most:.0%}",
+        )
     yield Row(
         name="  server CPU: ms per token",
         rival=f"{_cost(pair.rival):.2f}",

@@ -29,6 +29,27 @@ Start = Callable[[Path, Path], AbstractAsyncContextManager[Serving]]
 """Given the model and a new folder for whatever it writes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """What both servers compute on: the size of their model, and what each is told beside it."""
+
+    size: str
+    rival: tuple[str, ...]
+    healer: tuple[str, ...] = ()
+
+
+# The rival's defaults need gigabytes on a CPU, and nearly all of a GPU, where the other one lives.
+CPU = Machine(
+    size="tiny",
+    rival=("--device=cpu", "--cb-num-blocks=128", "--cb-max-batch-tokens=512"),
+)
+GPU = Machine(
+    size="3b",
+    rival=("--device=cuda", "--cb-max-memory-percent=0.5"),
+    healer=("--prefill-chunk=2048",),
+)
+
+
 @asynccontextmanager
 async def healer(model: Path, folder: Path, *options: str) -> AsyncGenerator[Serving]:
     """Ours, with all it has switched on: admission, metrics, cache on disk, integrity, logs."""
@@ -49,12 +70,11 @@ async def healer(model: Path, folder: Path, *options: str) -> AsyncGenerator[Ser
 
 
 @asynccontextmanager
-async def transformers(model: Path, folder: Path) -> AsyncGenerator[Serving]:
-    """`transformers serve` with continuous batching; its defaults need gigabytes on a CPU."""
+async def transformers(model: Path, folder: Path, *options: str) -> AsyncGenerator[Serving]:
+    """`transformers serve` with continuous batching."""
     port = _free_port()
     command = ["-m", "transformers.cli.transformers", "serve", str(model), "--continuous-batching"]
-    command += ["--device=cpu", "--host=127.0.0.1", f"--port={port}"]
-    command += ["--cb-num-blocks=128", "--cb-max-batch-tokens=512", "--log-level=error"]
+    command += ["--host=127.0.0.1", f"--port={port}", "--log-level=error", *options]
     log = folder / "transformers.log"
     async with process(*command, output=log, environment=_OFFLINE) as server:
         await _answers(f"http://127.0.0.1:{port}/health", server, log)
@@ -67,9 +87,9 @@ async def transformers(model: Path, folder: Path) -> AsyncGenerator[Serving]:
         )
 
 
-async def make_model(folder: Path) -> None:
-    """The tiny model, made in a process so that this one stays free of torch."""
-    async with process("-m", "inference", "make-model", str(folder)) as making:
+async def make_model(folder: Path, size: str = "tiny") -> None:
+    """A model of random weights, made in a process so that this one stays free of torch."""
+    async with process("-m", "inference", "make-model", str(folder), size) as making:
         if await making.wait():
             message = f"the model could not be made in {folder}"
             raise RuntimeError(message)

@@ -18,11 +18,11 @@ LAYERS, HEADS, SIZE = 2, 2, 3
 class Books:
     """A batch beside what it should hold: each row as a plain list of columns."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, steady: bool = False) -> None:
         import torch
 
         self.torch: Any = torch
-        self.batch = Batch()
+        self.batch = Batch(steady=steady)
         self.rows: list[list[Any]] = []
         self.random = random.Random(seed)
         self.torch.manual_seed(seed)
@@ -74,6 +74,8 @@ class Books:
                 for which, tensor in enumerate((keys, values)):
                     wanted = self.torch.stack([each[layer, which] for each in columns], dim=1)
                     assert self.torch.equal(tensor[row, :, -len(columns) :], wanted)
+        for buffer in (each for pair in self.batch.buffers() for each in pair):
+            assert not bool(buffer[:, :, self.batch.high + 1 :].any()), "left of a row before"
 
 
 def _joins(books: Books) -> None:
@@ -93,20 +95,25 @@ def _leaves(books: Books) -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**16),
+    steady=st.booleans(),
     moves=st.lists(st.sampled_from([_joins, _steps, _leaves]), min_size=1, max_size=12),
 )
-def test_every_row_keeps_its_own(seed: int, moves: list[Callable[[Books], None]]) -> None:
-    books = Books(seed)
+def test_every_row_keeps_its_own(
+    seed: int, steady: bool, moves: list[Callable[[Books], None]]
+) -> None:
+    books = Books(seed, steady=steady)
     for move in moves:
         move(books)
         books.check()
 
 
-def test_a_row_of_nan_leaves_nothing_behind_for_the_next_in_its_place() -> None:
-    books = Books(1)
+@pytest.mark.parametrize("steady", [False, True])
+def test_a_row_of_nan_leaves_nothing_behind_for_the_next_in_its_place(steady: bool) -> None:
+    books = Books(1, steady=steady)
     books.join([40, 4])
     for layer in books.batch.cache.layers:
-        layer.keys[0], layer.values[0] = float("nan"), float("nan")
+        for buffer in (layer.keys, layer.values):
+            buffer[0, :, : books.batch.high] = float("nan")
     books.leave([0])
     books.join([3])
     books.check()
@@ -124,3 +131,21 @@ def test_memory_is_given_back_when_long_rows_leave_and_when_all_do() -> None:
     assert held.shape[0] * held.shape[2] < 4 * 7 * 505
     books.leave(list(range(7)))
     assert not books.batch.cache.layers
+
+
+def test_steady_buffers_stay_where_they_are_while_they_fit() -> None:
+    books = Books(3, steady=True)
+    books.join([30])
+    for _ in range(40):
+        books.leave([0])
+        books.join([30])
+        for _ in range(20):
+            books.step()
+        books.check()
+    assert books.batch.made == 1
+    books.join([30] * 9)
+    assert books.batch.made == 2
+    books.check()
+    books.join([1500] * 8)
+    books.leave(list(range(18)))
+    assert not books.batch.cache.layers, "large ones are given back"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from inference.batch import Layers
-from inference.page import Page
+from inference.capture import Step
+from inference.page import Page, pages_of
 from inference.sampling import Sampler
 from inference.sequence import Sampling, Sequence
 from inference.slot import Slots
@@ -34,12 +35,18 @@ def _sequence(prompt: list[int], *, tokens: int, sampling: Sampling | None = Non
     )
 
 
+def run_again(step: Step) -> tuple[Any, Step]:
+    """Captures nothing: the same step over the same places, as a machine without a GPU can."""
+    return step(), step
+
+
 class Model:
     """The tiny model and what was kept of every prefilled prompt."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, captured: bool) -> None:
         from transformers import AutoModelForCausalLM
 
+        from inference.capture import Captured
         from inference.model import load
 
         self.kept: list[Callable[[int], Page]] = []
@@ -52,6 +59,14 @@ class Model:
             keep=lambda _, pages: self.kept.append(pages),
         )
         self.slots: Slots = self.loaded.decoder
+        if captured:
+            self.slots = Slots(
+                model=self.loaded.network,
+                stop_tokens=self.slots.stop_tokens,
+                chunk=24,
+                prefilled=lambda _, layers: self.kept.append(pages_of(layers, 8)),
+                steps=Captured(self.loaded.network, run_again),
+            )
         auto: Any = AutoModelForCausalLM
         self.reference: Any = auto.from_pretrained(
             str(folder), dtype="auto", local_files_only=True, disable_mmap=True
@@ -93,9 +108,9 @@ def begun(slots: Slots, sequence: Sequence) -> int:
                 return token
 
 
-@pytest.fixture(scope="module")
-def model(model_dir: Path) -> Model:
-    return Model(model_dir)
+@pytest.fixture(scope="module", params=[False, True], ids=["recorded", "captured"])
+def model(request: pytest.FixtureRequest, model_dir: Path) -> Model:
+    return Model(model_dir, captured=request.param)
 
 
 def _decode(model: Model, waiting: list[Sequence], *, every: int) -> dict[Sequence, list[int]]:
