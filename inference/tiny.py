@@ -92,7 +92,8 @@ def _model(size: str) -> Any:
 
 
 def _config(size: str) -> Any:
-    return LlamaConfig(
+    config: Any = LlamaConfig
+    return config(
         vocab_size=_VOCABULARY,
         **SIZES[size],
         max_position_embeddings=2048,

@@ -29,9 +29,8 @@ def filled(rows: int, columns: int, batch: Batch | None = None) -> Batch:
     import torch
 
     batch = batch or Batch(steady=True)
-    torch.manual_seed(rows)
-    pairs = [(torch.randn(rows, 2, columns, 8), torch.randn(rows, 2, columns, 8)) for _ in "ab"]
-    batch.join(pairs, [columns - row for row in range(rows)])
+    keys, values = torch.randn(2, rows, 2, columns, 8, generator=torch.Generator()).unbind()
+    batch.join([(keys, values), (values, keys)], [columns - row for row in range(rows)])
     return batch
 
 
