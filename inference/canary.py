@@ -6,6 +6,7 @@ Hashes prove the files; this proves what was made of them: no NaN, and the token
 # pyright: reportUnknownArgumentType=false
 # torch ships types that strict checking cannot follow.
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -23,13 +24,19 @@ class CanaryError(Exception):
 
 
 def record(model: Any) -> Canary:
-    """The answer of a model that is believed sound; CanaryError when it yields no numbers."""
+    """The answer of a model that is believed sound; CanaryError when it yields no numbers.
+
+    It ends where judging it would part from it: token by token other kernels run than for the
+    whole at once, and a model that is nearly undecided may fall the other way.
+    """
     prompt = _prompt(int(model.config.vocab_size))
     tokens: list[int] = []
     for _ in range(_ANSWER_TOKENS):
         logits = _logits(model, [*prompt, *tokens])[-1]
         tokens.append(int(logits.argmax()))
-    return Canary(prompt=tuple(prompt), tokens=tuple(tokens))
+    whole = Canary(prompt=tuple(prompt), tokens=tuple(tokens))
+    parts = _parts(model, whole)
+    return whole if parts is None else replace(whole, tokens=whole.tokens[: parts[0]])
 
 
 def judge(model: Any, canary: Canary | None) -> None:
@@ -37,14 +44,23 @@ def judge(model: Any, canary: Canary | None) -> None:
     if canary is None:
         _logits(model, _prompt(int(model.config.vocab_size)))
         return
+    parts = _parts(model, canary)
+    if parts is not None:
+        place, said = parts
+        msg = f"canary: token {place + 1} is {said}, sealed was {canary.tokens[place]}"
+        raise CanaryError(msg)
+
+
+def _parts(model: Any, canary: Canary) -> tuple[int, int] | None:
+    """Where the model parts from the recorded answer, and what it says there."""
     logits = _logits(model, [*canary.prompt, *canary.tokens])
     first = len(canary.prompt) - 1
     for place, token in enumerate(canary.tokens):
         row = logits[first + place]
         best = float(row.max())
         if best - float(row[token]) > _NEAR * (best - float(row.mean())):
-            msg = f"canary: token {place + 1} is {int(row.argmax())}, sealed was {token}"
-            raise CanaryError(msg)
+            return place, int(row.argmax())
+    return None
 
 
 def _logits(model: Any, tokens: list[int]) -> Any:

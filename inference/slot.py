@@ -7,6 +7,7 @@ Prompts that wait together are prefilled together; long ones go chunk by chunk.
 # pyright: reportUnknownLambdaType=false
 # torch and transformers ship types that strict checking cannot follow.
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
@@ -20,6 +21,8 @@ from inference.capture import Captured, captured
 from inference.sampling import Sampler
 from inference.sequence import Sequence
 from inference.trace import recorded
+
+log = logging.getLogger("inference.slot")
 
 Tensor = Any
 Outcomes = list[tuple[Sequence, int | Exception]]
@@ -72,6 +75,7 @@ class Slots:
         self._chunk = chunk
         self._prefilled = prefilled
         self._pending: dict[Sequence, _Prefill] = {}
+        self._fresh: list[tuple[Sequence, Layers]] = []
         self._rows: list[_Row] = []
         self._steps = captured(model) if steps is None else steps
         self._batch = Batch(steady=self._steps is not None)
@@ -91,14 +95,8 @@ class Slots:
     def prefill(self) -> Iterator[Outcomes]:
         """One chunk for all that wait, some at a time; those through have their first token."""
         for group in self._groups():
-            if len(group) == 1:
-                yield self._chunk_of(group[0])
-                continue
-            try:
-                yield self._together(group)
-            except Exception:  # noqa: BLE001 - tried one by one, so that only the culprit fails
-                for sequence in group:
-                    yield self._chunk_of(sequence)
+            yield from self._through(group)
+            self._keep()
 
     def step(self) -> Outcomes:
         """One token for every row; a row that fails fails alone."""
@@ -129,6 +127,7 @@ class Slots:
     def clear(self) -> None:
         """Start anew."""
         self._pending.clear()
+        self._fresh.clear()
         self._rows = []
         self._batch.clear()
 
@@ -146,6 +145,28 @@ class Slots:
                 groups.append([sequence])
         together = set(whole)
         return groups + [[each] for each in self._pending if each not in together]
+
+    def _through(self, group: list[Sequence]) -> Iterator[Outcomes]:
+        """One chunk for a group; where they cannot go together, one by one."""
+        if len(group) > 1:
+            try:
+                outcomes = self._together(group)
+            except Exception:
+                log.debug("prompts fail together", exc_info=True)
+            else:
+                yield outcomes
+                return
+        for sequence in group:
+            yield self._chunk_of(sequence)
+
+    def _keep(self) -> None:
+        """Hand on what was prefilled. Only now, for nobody should wait for a copy of a prompt."""
+        fresh, self._fresh = self._fresh, []
+        for sequence, layers in fresh:
+            try:
+                self._prefilled(sequence, layers)
+            except Exception:  # the answer goes on; only the next one like it starts from nothing
+                log.exception("A prompt cannot be kept", extra={"event": "prompt_not_kept"})
 
     def _together(self, group: list[Sequence]) -> Outcomes:
         """Whole prompts in one forward, padded on the left."""
@@ -201,11 +222,9 @@ class Slots:
         good = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, Exception)]
         for index in good:
             start = layers[0][0].shape[-2] - rows[index].length
-            self._prefilled(
-                group[index],
-                [(k[index : index + 1, :, start:], v[index : index + 1, :, start:])
-                 for k, v in layers],
-            )  # fmt: skip
+            row = slice(index, index + 1)
+            own = [(keys[row, :, start:], values[row, :, start:]) for keys, values in layers]
+            self._fresh.append((group[index], own))
         if good:
             if len(good) < len(rows):
                 layers = [(keys[good], values[good]) for keys, values in layers]

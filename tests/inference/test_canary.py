@@ -53,6 +53,40 @@ def test_weights_of_another_model_give_another_answer(model_dir: Path, weights: 
         canary.judge(weights, _sealed(model_dir))
 
 
+class Wavering:
+    """The model, but from one place on it says something else when more is asked of it at once.
+
+    So do kernels that are chosen by the length: what they add up otherwise may turn a near tie.
+    """
+
+    def __init__(self, model: Any, *, place: int) -> None:
+        self.model = model
+        self.device = model.device
+        self.config = model.config
+        self.place = place
+
+    def __call__(self, *, input_ids: Any, **rest: Any) -> Any:
+        result = self.model(input_ids=input_ids, **rest)
+        result.logits[:, self.place : input_ids.shape[-1] - 1].neg_()
+        return result
+
+
+def test_an_answer_is_recorded_as_far_as_it_can_be_judged(model_dir: Path, weights: Any) -> None:
+    from inference import canary
+
+    sealed = _sealed(model_dir)
+    wavering = Wavering(weights, place=len(sealed.prompt) + 3)
+    with pytest.raises(canary.CanaryError, match="token 5 is"):
+        canary.judge(wavering, sealed)
+    recorded = canary.record(wavering)
+    assert recorded.tokens == sealed.tokens[:4]
+    canary.judge(wavering, recorded)
+    canary.judge(weights, recorded)
+    weights.lm_head.weight.data.neg_()
+    with pytest.raises(canary.CanaryError, match="token 1 is"):
+        canary.judge(weights, recorded)
+
+
 def test_no_weight_lies_in_a_mapped_file(weights: Any) -> None:
     assert weights.device is not None
     maps = Path("/proc/self/maps").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from inference.capture import Step
 from inference.page import Page, pages_of
 from inference.sampling import Sampler
 from inference.sequence import Sampling, Sequence
-from inference.slot import Slots
+from inference.slot import Outcomes, Slots
 
 pytestmark = pytest.mark.real
 
@@ -100,12 +100,14 @@ class Model:
 def begun(slots: Slots, sequence: Sequence) -> int:
     """Prefill it, chunk by chunk, to the first token."""
     slots.begin(sequence)
-    while True:
+    told: Outcomes = []
+    while not told:
         for outcomes in slots.prefill():
-            for found, token in outcomes:
-                assert found is sequence
-                assert isinstance(token, int)
-                return token
+            told += outcomes
+    [(found, token)] = told
+    assert found is sequence
+    assert isinstance(token, int)
+    return token
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["recorded", "captured"])
@@ -162,6 +164,35 @@ def test_a_prompt_that_starts_from_cached_pages_gives_the_same_tokens(model: Mod
     sequence.prefix = [codec.decode(codec.encode(page)) for page in pages]
     assert len(sequence.prefix) > 3
     assert _decode(model, [sequence], every=1)[sequence] == model.generate(prompt, 24)
+
+
+def test_the_first_token_is_told_before_the_prompt_is_kept(model: Model) -> None:
+    model.kept.clear()
+    for prompt in model.prompts():
+        model.slots.begin(_sequence(prompt, tokens=1))
+    told: Outcomes = []
+    while len(told) < len(model.prompts()):
+        for outcomes in model.slots.prefill():
+            assert len(model.kept) == len(told)
+            told += outcomes
+    assert len(model.kept) == len(told)
+    model.slots.clear()
+
+
+def test_a_prompt_that_cannot_be_kept_still_has_its_answer(
+    model: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(sequence: Sequence, layers: Layers) -> None:
+        del sequence, layers
+        msg = "CUDA error: out of memory"
+        raise RuntimeError(msg)
+
+    slots = Slots(model=model.reference, stop_tokens=frozenset(), chunk=512, prefilled=full)
+    prompt = model.prompts()[0]
+    first = begun(slots, _sequence(prompt, tokens=3))
+    rest = [outcome for _ in range(2) for _, outcome in slots.step()]
+    assert [first, *rest] == model.generate(prompt, 3)
+    assert "A prompt cannot be kept" in caplog.text
 
 
 def test_the_same_seed_gives_the_same_tokens_alone_and_in_a_batch(model: Model) -> None:
