@@ -17,14 +17,27 @@ _BARE = re.compile(
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"  # JSON Web Tokens
 )
 _USERINFO = re.compile(r"(?<=://)[^\s/@]+@")
+_HINTS = (
+    *("passw", "secret", "token", "key", "authorization", "credential"),
+    *("xox", "bearer", "basic", "akia", "sk-", "sk_", "hf-", "hf_", "ghp", "gho", "glpat", "eyj"),
+    "://",
+)
+"""Without one of these no pattern matches; looking for them is ten times as quick."""
+
 _SECRET_NAME = re.compile(r"(?i)passw|secret|token|key$|credential|authorization")
 
 
 def redact(text: str) -> str:
     """The text with what looks like a secret replaced."""
+    if text.isascii() and not _hints(text.lower()):
+        return text
     text = _NAMED.sub(rf"\1\2{_HIDDEN}", text)
     text = _BARE.sub(_HIDDEN, text)
     return _USERINFO.sub(f"{_HIDDEN}@", text)
+
+
+def _hints(lower: str) -> bool:
+    return any(hint in lower for hint in _HINTS)
 
 
 def redact_value(name: str, value: object) -> str:
@@ -38,7 +51,7 @@ def plain(text: str, limit: int) -> str:
     return _plain(text[: 4 * limit], limit)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def _plain(text: str, limit: int) -> str:
     """Kept for the texts of late: a storm says the same few names and lines again and again."""
     if not text.isprintable():

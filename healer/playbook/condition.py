@@ -5,6 +5,7 @@ cost: the CEL package holds the interpreter while it works, and has no limit of 
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import cel
 
@@ -62,15 +63,25 @@ def evaluate(text: str, scope: Mapping[str, Value]) -> bool:
     if len(text.encode()) > MAX_BYTES:
         raise ConditionError(_undecided(text, f"it has more than {MAX_BYTES} bytes"))
     leaves = MAX_COPIED if "filter" in text else MAX_LEAVES
-    values = {name: bounded(value, leaves=leaves) for name, value in scope.items()}
+    values: dict[str, Value] = {}
     try:
-        answer: Value = cel.compile(text).execute(values)
+        program, used = _compiled(text)
+        # Only what it looks at: the package copies all it is given, each time.
+        values = {name: bounded(scope[name], leaves=leaves) for name in used & scope.keys()}
+        answer: Value = program.execute(values)
     except Exception as error:  # the package raises many kinds, and all of them mean the same
-        raise ConditionError(_undecided(text, _why(error, text, values))) from error
+        raise ConditionError(_undecided(text, _why(error, text, {**scope, **values}))) from error
     if isinstance(answer, bool):
         return answer
     reason = f"it gives {_show(answer)}, which is neither true nor false"
     raise ConditionError(_undecided(text, reason))
+
+
+@lru_cache(maxsize=512)
+def _compiled(text: str) -> tuple[cel.Program, frozenset[str]]:
+    """The program, and the roots of the names that it looks at."""
+    program = cel.compile(text)
+    return program, frozenset(program.variables())
 
 
 def _limits(expression: Expression) -> list[str]:
