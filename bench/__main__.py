@@ -10,6 +10,7 @@ from bench import record, report
 from bench.daemon import HEALER
 from bench.inference import run as inference
 from bench.inference import soak
+from bench.inference.floor import has_gpu
 from bench.measure import Figure, Shape, measure
 from bench.step import Traffic, walk
 from bench.target import FLOOR
@@ -57,7 +58,10 @@ def say(text: str) -> None:
 
 def main() -> int:
     """Read the command line; the exit code is 1 where a soak found a fault."""
-    given = _parser().parse_args()
+    parser = _parser()
+    given = parser.parse_args()
+    if given.gpu and not has_gpu():
+        parser.error("--gpu: torch finds no GPU that it can use here; without --gpu it is the CPU")
     folder = given.folder.resolve()
     if given.what == "inference":
         asyncio.run(inference.run(say, quick=given.quick, gpu=given.gpu, folder=folder))

@@ -28,6 +28,13 @@ class Floor:
         return clients * self.bandwidth / self.weights
 
 
+def has_gpu() -> bool:
+    """Is there one that torch can use?"""
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 async def floor_of(model: Path) -> Floor:
     """Measured now, for the weights of this folder."""
     async with process("-m", "bench.inference.floor") as measuring:

@@ -2,16 +2,27 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bench.inference.floor import has_gpu
 from bench.inference.load import plan_of, send
 from bench.inference.measure import Figure, Load, Pair
 from bench.inference.prompt import body
 from bench.inference.report import table
+
+
+@pytest.mark.skipif(has_gpu(), reason="there is a GPU")
+def test_without_a_gpu_the_comparison_on_one_says_so_at_once() -> None:
+    command = [sys.executable, "-m", "bench", "inference", "--gpu"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 2
+    assert "torch finds no GPU that it can use here" in said.stderr
 
 
 @pytest.mark.parametrize("shape", ["even", "skewed"])
