@@ -45,7 +45,7 @@ def register(parts: Parts) -> None:
 
 
 def _vllm(parts: Parts) -> None:
-    """Counters under vLLM's names, in its unit: tokens."""
+    """What vLLM's dashboards and autoscalers look at, under its names and in its unit: tokens."""
     metrics, cache = parts.metrics, parts.cache
     metrics.counter("vllm:prefix_cache_queries", "Tokens looked for", lambda: cache.asked)
     metrics.counter("vllm:prefix_cache_hits", "Of them those that were there", lambda: cache.found)
@@ -55,6 +55,19 @@ def _vllm(parts: Parts) -> None:
         "Tokens of admitted prompts",
         lambda: sum(sample.value for each in prompts.collect() for sample in each.samples),
     )
+    metrics.gauge(
+        "vllm:kv_cache_usage_perc",
+        "Tokens that requests hold, as a share (0 to 1) of what as many as may run could hold",
+        lambda: _kv_usage(parts),
+    )
+    metrics.counter("vllm:num_preemptions", "Never: who was let in keeps its place", lambda: 0)
+
+
+def _kv_usage(parts: Parts) -> float:
+    serving = parts.models.serving
+    if serving is None:
+        return 0.0
+    return parts.models.progress().held / (parts.live.max_num_seqs * serving.budget)
 
 
 def _health(parts: Parts) -> None:

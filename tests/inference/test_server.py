@@ -291,6 +291,19 @@ async def test_prompts_are_kept_on_the_ssd_and_found_by_the_next_server(
     assert (await second.metrics())["cache_hit_rate"] == 1
 
 
+async def test_the_share_of_the_cache_in_use_is_told_under_the_name_of_vllm(start: Start) -> None:
+    running = await start(max_num_seqs=4, max_request_tokens=50, step_floor=0.02)
+    async with asyncio.TaskGroup() as group:
+        asked = group.create_task(running.complete(prompt=PROMPT, max_tokens=25))
+        await _until(lambda: running.server.parts.models.progress().tokens > 3)
+        seen = await running.metrics()
+    prompt = asked.result()[1]["usage"]["prompt_tokens"]
+    assert (prompt + 3) / 200 <= seen["vllm:kv_cache_usage_perc"] < (prompt + 25) / 200
+    await _until(lambda: running.server.parts.models.progress().held == 0)
+    seen = await running.metrics()
+    assert seen["vllm:kv_cache_usage_perc"] == seen["vllm:num_preemptions_total"] == 0
+
+
 async def test_draining_finishes_what_runs_and_refuses_what_comes(start: Start) -> None:
     running = await start(step_floor=0.01)
     async with asyncio.TaskGroup() as group:
