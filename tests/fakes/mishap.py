@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from healer.model.event import (
     Chosen,
+    Diagnosed,
     Entry,
     Event,
     Judged,
@@ -75,6 +76,17 @@ def failures(entries: Sequence[Entry]) -> list[str]:
         one.outcome.summary
         for one in finished
         if one.outcome.result is not Result.SUCCEEDED or "asked of the world" in one.outcome.summary
+    ]
+
+
+def unseen(entries: Sequence[Entry]) -> list[str]:
+    """What checks could not see, and why; the walk goes on where it does not hang on that."""
+    return [
+        finding.summary
+        for entry in entries
+        if isinstance(entry.event, Diagnosed)
+        for finding in entry.event.findings
+        if not finding.known
     ]
 
 

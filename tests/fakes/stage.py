@@ -105,17 +105,25 @@ class Stage:
 
     async def rested(self) -> None:
         """Return once nothing is broken any more, and nobody holds an alert."""
-        async with asyncio.timeout(RESTED_WITHIN):
-            while not await self._rests():  # noqa: ASYNC110 - it is asked over HTTP
-                await asyncio.sleep(0.2)
+        unrest = ""
+        try:
+            async with asyncio.timeout(RESTED_WITHIN):
+                while unrest := await self._unrest():  # noqa: ASYNC110 - it is asked over HTTP
+                    await asyncio.sleep(0.2)
+        except TimeoutError as error:
+            error.add_note(f"the lab does not rest: {unrest}")
+            raise
 
-    async def _rests(self) -> bool:
+    async def _unrest(self) -> str:
+        """What is not yet as it should be; '' when all is."""
         site = self.site
         ready = await self.remote.ready_pods(site.namespace, site.selector)
         scraped = await self.remote.query(f'sum(up{{namespace="{site.namespace}"}})')
+        if not len(ready) == site.replicas == scraped:
+            return f"{len(ready)} of {site.replicas} pods are ready, {scraped} are scraped"
         fires = [*await self.remote.alerts(), *await self._notified()]
-        ours = [one for one in fires if one["labels"].get("service") == site.name]
-        return len(ready) == site.replicas == scraped and not ours
+        ours = {str(one["labels"]["alertname"]) for one in fires if _is_of(one, site.name)}
+        return ", ".join(sorted(ours))
 
     async def _notified(self) -> list[Object]:
         url = f"{self.world.state.alertmanager}/api/v2/alerts"
@@ -196,6 +204,10 @@ def _set(made: World, gates: Mapping[str, Gate], *, port: int) -> Setting:
     config = folder / "healer-gate.yaml"
     config.write_text(yaml.safe_dump(found, sort_keys=False))
     return Setting(config=config, environment=made.daemon.environment)
+
+
+def _is_of(alert: Object, service: str) -> bool:
+    return bool(alert["labels"].get("service") == service)
 
 
 def _trust(state: State) -> ssl.SSLContext:

@@ -25,9 +25,14 @@ while [ "$(free)" -gt 8388608 ]; do
   n=$((n + 1))
   fallocate -l 8388608 "page-$n" && touch -d "$1" "page-$n" || exit 4
 done
-dd if=/dev/zero of=page-last bs=4096 2>/dev/null
-touch -d "$1" page-last
-echo "$((n + 1)) files"
+# A server that meets the full volume gives back what it could not write to its end: fill that too.
+for last in 1 2 3 4 5; do
+  n=$((n + 1))
+  dd if=/dev/zero of="page-$n" bs=4096 2>/dev/null
+  touch -d "$1" "page-$n"
+  [ "$(free)" -lt 4096 ] && break
+done
+echo "$n files"
 [ "$(free)" -lt 4096 ] || exit 5
 """
 CLEAR = ("rm", "-rf", "/mnt/ssd/cache/filler")
