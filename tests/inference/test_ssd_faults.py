@@ -35,7 +35,7 @@ def _can_mount() -> bool:
 pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not _can_mount(), reason="no user namespaces: no tmpfs can be mounted"),
-    pytest.mark.timeout(480),
+    pytest.mark.timeout(900),
 ]
 
 SLOW = """
