@@ -106,6 +106,6 @@ async def _settled(server: Running, steps: int) -> None:
     try:
         async with asyncio.timeout(30):
             while await steps_done(server) < steps:  # noqa: ASYNC110 - another process
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # to read its metrics is work for the server as well
     except TimeoutError:
         return

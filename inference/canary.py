@@ -34,9 +34,10 @@ def record(model: Any) -> Canary:
     for _ in range(_ANSWER_TOKENS):
         logits = _logits(model, [*prompt, *tokens])[-1]
         tokens.append(int(logits.argmax()))
-    whole = Canary(prompt=tuple(prompt), tokens=tuple(tokens))
-    parts = _parts(model, whole)
-    return whole if parts is None else replace(whole, tokens=whole.tokens[: parts[0]])
+    answer = Canary(prompt=tuple(prompt), tokens=tuple(tokens))
+    while parts := _parts(model, answer):  # what is shorter is judged by other kernels again
+        answer = replace(answer, tokens=answer.tokens[: parts[0]])
+    return answer
 
 
 def judge(model: Any, canary: Canary | None) -> None:

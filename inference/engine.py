@@ -64,11 +64,11 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The heartbeat that health is judged by. `held`: tokens whose keys and values are in use."""
+    """The heartbeat that health is judged by. `cached`: tokens whose keys and values are in use."""
 
     state: State
     running: int
-    held: int
+    cached: int
     steps: int
     tokens: int
     idle_seconds: float
@@ -99,7 +99,7 @@ class Engine:
         self._stopping = threading.Event()
         self._state = State.LOADING
         self._failure = ""
-        self._steps = self._tokens = self._restarts = self._held_tokens = 0
+        self._steps = self._tokens = self._restarts = self._cached = 0
         self._moved = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
 
@@ -136,7 +136,7 @@ class Engine:
         return Progress(
             state=self._state,
             running=self._held() + len(self._inbox),
-            held=self._held_tokens,
+            cached=self._cached,
             steps=self._steps,
             tokens=self._tokens,
             idle_seconds=time.monotonic() - self._moved,
@@ -196,7 +196,7 @@ class Engine:
             # A slow model's tokens are late, so the pace comes before they are told.
             self._pace(started)
             self._flush()
-        self._held_tokens = sum(len(each.prompt) + each.produced for each in self._decoding)
+        self._cached = sum(len(each.prompt) + each.produced for each in self._decoding)
 
     def _take(self, decoder: Decoder) -> None:
         with self._wake:
@@ -273,7 +273,7 @@ class Engine:
         with self._wake:
             lost = {*self._prefilling, *self._decoding, *self._inbox}
             self._inbox.clear()
-        self._prefilling, self._decoding, self._held_tokens = set(), set(), 0
+        self._prefilling, self._decoding, self._cached = set(), set(), 0
         self._events.extend((each, Event(finish=Finish.ERROR, error=text)) for each in lost)
         self._flush()
 

@@ -67,7 +67,7 @@ def _kv_usage(parts: Parts) -> float:
     serving = parts.models.serving
     if serving is None:
         return 0.0
-    return parts.models.progress().held / (parts.live.max_num_seqs * serving.budget)
+    return parts.models.progress().cached / (parts.live.max_num_seqs * serving.budget)
 
 
 def _health(parts: Parts) -> None:

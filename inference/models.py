@@ -142,7 +142,7 @@ class Models:
             state=State.UNLOADED if self._unloaded else now.state,
             failure="unloaded by request" if self._unloaded else now.failure,
             running=now.running + sum(each.running for each in others),
-            held=now.held + sum(each.held for each in others),
+            cached=now.cached + sum(each.cached for each in others),
             steps=sum(each.steps for each in every),
             tokens=sum(each.tokens for each in every),
             restarts=sum(each.restarts for each in every),

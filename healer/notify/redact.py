@@ -22,7 +22,7 @@ _HINTS = (
     *("xox", "bearer", "basic", "akia", "sk-", "sk_", "hf-", "hf_", "ghp", "gho", "glpat", "eyj"),
     "://",
 )
-"""Without one of these no pattern matches; looking for them is ten times as quick."""
+"""Without one of these no pattern matches; looking for them is 6 to 11 times as quick."""
 
 _SECRET_NAME = re.compile(r"(?i)passw|secret|token|key$|credential|authorization")
 

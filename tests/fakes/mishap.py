@@ -17,7 +17,7 @@ from healer.model.event import (
     Verified,
 )
 from healer.model.outcome import Decision, Result
-from tests.fakes.gate import Trouble
+from tests.fakes.gate import Seen, Trouble
 from tests.fakes.watched import WatchedTimeline
 
 MOMENTS: tuple[type[Event], ...] = (Opened, Chosen, StepStarted, StepFinished)
@@ -77,6 +77,28 @@ def failures(entries: Sequence[Entry]) -> list[str]:
         for one in finished
         if one.outcome.result is not Result.SUCCEEDED or "asked of the world" in one.outcome.summary
     ]
+
+
+def missed(seen: Sequence[Seen], outage: Outage, *, waits: str) -> list[str]:
+    """What healer asked for in vain and knows of, so that it has to be told.
+
+    A step that waits for a rollout (`waits` ends its path) waits on; and a read that is cut off is
+    repeated by aiohttp at once: healer hears of it only where the repetition fails as well.
+    """
+    return [
+        f"{one.method} {one.path}"
+        for place, one in enumerate(seen, start=1)
+        if one.in_vain
+        and not one.path.endswith(waits)
+        and not (outage.trouble is Trouble.LOST and _repeated(one, seen[place:]))
+    ]
+
+
+def _repeated(one: Seen, later: Sequence[Seen]) -> bool:
+    """Was the same read asked for again, and answered?"""
+    question = (one.method, one.path, one.query)
+    again = (each for each in later if (each.method, each.path, each.query) == question)
+    return one.method == "GET" and not next(again, one).in_vain
 
 
 def unseen(entries: Sequence[Entry]) -> list[str]:

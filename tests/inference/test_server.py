@@ -299,7 +299,7 @@ async def test_the_share_of_the_cache_in_use_is_told_under_the_name_of_vllm(star
         seen = await running.metrics()
     prompt = asked.result()[1]["usage"]["prompt_tokens"]
     assert (prompt + 3) / 200 <= seen["vllm:kv_cache_usage_perc"] < (prompt + 25) / 200
-    await _until(lambda: running.server.parts.models.progress().held == 0)
+    await _until(lambda: running.server.parts.models.progress().cached == 0)
     seen = await running.metrics()
     assert seen["vllm:kv_cache_usage_perc"] == seen["vllm:num_preemptions_total"] == 0
 

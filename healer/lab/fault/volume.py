@@ -26,7 +26,7 @@ while [ "$(free)" -gt 8388608 ]; do
   fallocate -l 8388608 "page-$n" && touch -d "$1" "page-$n" || exit 4
 done
 # A server that meets the full volume gives back what it could not write to its end: fill that too.
-for last in 1 2 3 4 5; do
+for attempt in 1 2 3 4 5; do
   n=$((n + 1))
   dd if=/dev/zero of="page-$n" bs=4096 2>/dev/null
   touch -d "$1" "page-$n"
