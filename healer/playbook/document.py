@@ -92,7 +92,7 @@ def parse(source: bytes, *, path: str) -> Document:
     stopped = _walk(walker, text)
     return Document(
         path=path,
-        value=walker.value,
+        value=None if stopped else walker.value,
         values=walker.values,
         keys=walker.keys,
         faults=(*walker.faults, *stopped),

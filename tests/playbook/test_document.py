@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from healer.model.outcome import Json
@@ -129,6 +129,8 @@ def test_json_is_read_as_itself(value: Json) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"a: 1\n...\n[\t~")
+@example(b"a[\n>~\t~")
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     document = parse(data, path="x.yaml")
     assert document.value is None or not document.broken
