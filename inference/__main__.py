@@ -69,15 +69,14 @@ def _make_model(folder: Path, size: str = "tiny") -> int:
 
 def _seal(folder: Path) -> int:
     from inference.canary import CanaryError
-    from inference.seal import seal
+    from inference.seal import in_words, seal
 
     try:
         sealed = seal(folder)
     except CanaryError as error:
         sys.stderr.write(f"{folder}: not sealed: {error}\n")
         return 1
-    size = sum(entry.size for entry in sealed.files.values())
-    sys.stdout.write(f"sealed {len(sealed.files)} files, {size} bytes\n")
+    sys.stdout.write(f"{in_words(sealed)}\n")
     return 0
 
 

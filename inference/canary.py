@@ -14,7 +14,7 @@ import torch
 from inference.manifest import Canary
 
 _PROMPT_TOKENS = 12
-_ANSWER_TOKENS = 16
+ANSWER_TOKENS = 16
 # Other kernels round otherwise: a near tie may fall the other way, a wrong weight is far off.
 _NEAR = 0.02
 
@@ -31,7 +31,7 @@ def record(model: Any) -> Canary:
     """
     prompt = _prompt(int(model.config.vocab_size))
     tokens: list[int] = []
-    for _ in range(_ANSWER_TOKENS):
+    for _ in range(ANSWER_TOKENS):
         logits = _logits(model, [*prompt, *tokens])[-1]
         tokens.append(int(logits.argmax()))
     answer = Canary(prompt=tuple(prompt), tokens=tuple(tokens))

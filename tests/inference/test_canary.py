@@ -1,5 +1,7 @@
 """The canary on the real tiny model: sound weights pass, poisoned ones do not."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,24 @@ def test_an_answer_is_recorded_as_far_as_it_can_be_judged(model_dir: Path, weigh
     weights.lm_head.weight.data.neg_()
     with pytest.raises(canary.CanaryError, match="token 1 is"):
         canary.judge(weights, recorded)
+
+
+def test_sealing_tells_how_much_the_canary_proves(
+    model_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from inference.__main__ import main
+    from inference.seal import in_words
+
+    folder = tmp_path / "model"
+    shutil.copytree(model_dir, folder)
+    assert main(["seal", str(folder)]) == 0
+    assert ", and a canary of 16 tokens\n" in capsys.readouterr().out
+    sealed = manifests.read(folder)
+    assert sealed is not None
+    assert sealed.canary is not None
+    short = replace(sealed.canary, tokens=sealed.canary.tokens[:3])
+    assert "but a canary of only 3 of 16 tokens" in in_words(replace(sealed, canary=short))
+    assert "but a canary of only 0 of 16 tokens" in in_words(replace(sealed, canary=None))
 
 
 def test_no_weight_lies_in_a_mapped_file(weights: Any) -> None:
