@@ -12,7 +12,7 @@ DRILLS = (
     Scenario(
         name="INC-003.starting",
         fault="pods-deleted",
-        what="all pods are deleted at once, and come again by themselves",
+        what="all pods are deleted at once, and come again by themselves, slowly",
         remedy="starting",
     ),
     Scenario(

@@ -15,7 +15,8 @@ from healer.lab.fault.loop import Looping
 from healer.lab.fault.lost import GpuLost, ModelLost, NodeLost
 from healer.lab.fault.model import CorruptModel, ModelRefused
 from healer.lab.fault.quota import QuotaLifted
-from healer.lab.fault.release import BadRelease, Gone, Paused, Restarted
+from healer.lab.fault.release import BadRelease, Gone, Paused
+from healer.lab.fault.restarted import Restarted
 from healer.lab.fault.routing import BadClassifier, HungExpert
 from healer.lab.fault.ssd import ON_THE_SSD
 from healer.lab.fault.volume import FullVolume

@@ -119,24 +119,6 @@ class Paused:
         await remote.patch("deployments", site.deployment, change, namespace=site.namespace)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restarted:
-    """All pods are deleted at once; they come again by themselves."""
-
-    name: str = "pods-deleted"
-    service: str = "largeforge"
-    lasts: bool = False
-
-    @contextlib.asynccontextmanager
-    async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
-        """Nothing has to be put back."""
-        site = SITES[self.service]
-        await delete_pods(remote, site)
-        say(f"All pods of {site.name} are deleted at once.")
-        await nobody_ready(remote, site)
-        yield
-
-
 @contextlib.asynccontextmanager
 async def _silent(remote: Remote, service: str, alert: str) -> AsyncGenerator[None]:
     """No word of that alert until it is over; '' is none."""
