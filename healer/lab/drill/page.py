@@ -20,8 +20,18 @@ td.n, th.n { text-align: right; white-space: nowrap }
 pre { background: #f6f8fa; padding: .8rem; white-space: pre-wrap; overflow-wrap: anywhere }
 svg { max-width: 100%; height: auto }
 """
-_HEAD = ("drill", "what is broken", "branch", "detect", "act", "heal", "runbook expects", "ended")
-_NUMBERS = frozenset({"detect", "act", "heal", "since"})
+_HEAD = (
+    "drill",
+    "what is broken",
+    "branch",
+    "detect",
+    "react",
+    "act",
+    "heal",
+    "runbook expects",
+    "ended",
+)
+_NUMBERS = frozenset({"detect", "react", "act", "heal", "since"})
 
 
 def plot(report: Report) -> str:
@@ -117,7 +127,7 @@ def html(report: Report) -> str:
 def _times(report: Report) -> list[tuple[str, ...]]:
     words = {"detect": "detect", "act": "act", "heal": "heal"}
     rows = [(words[name], _seconds(took), "") for name, took in report.times.items()]
-    react = ("alert to first step", _seconds(report.react), "")
+    react = ("alert to first step", _finely(report.react), "< 1 s")
     return [*rows[:-1], react, (*rows[-1][:2], report.scenario.expected or "-")]
 
 
@@ -173,7 +183,10 @@ def _summary(report: Report) -> tuple[str, ...]:
         scenario.name,
         scenario.what,
         report.remedy or "none",
-        *(_seconds(took) for took in report.times.values()),
+        _seconds(report.times["detect"]),
+        _finely(report.react),
+        _seconds(report.times["act"]),
+        _seconds(report.times["heal"]),
         scenario.expected or "-",
         scenario.ending.value if report.passed else f"NOT as it must: {'; '.join(report.faults)}",
     )
@@ -205,6 +218,10 @@ def _pace(report: Report) -> str:
 
 def _seconds(took: float | None) -> str:
     return "-" if took is None else f"{took:.1f} s"
+
+
+def _finely(took: float | None) -> str:
+    return "-" if took is None else f"{took:.2f} s"
 
 
 def _column(name: str) -> str:

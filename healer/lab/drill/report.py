@@ -12,6 +12,9 @@ Wanted = Callable[[Object], bool]
 
 _WAITING = ("flow.", "kubernetes.rollout-status")
 
+REACTS_WITHIN = 1.0
+"""Seconds from the alert to the first step, where neither a guard nor a person bids to wait."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
@@ -76,6 +79,8 @@ class Report:
             yield f"the branch {self.remedy or 'none'} was chosen, not {wanted.remedy or 'none'}"
         if self._first(_told) is None:
             yield "nobody was told"
+        if self.react is not None and self.react >= REACTS_WITHIN and not self._bidden_to_wait:
+            yield f"its first step came {self.react:.2f} s after the alert, not within a second"
         match wanted.ending:
             case Ending.HEALED:
                 yield from self._not_healed()
@@ -126,16 +131,16 @@ class Report:
     def times(self) -> dict[str, float | None]:
         """Seconds from the fault to each milestone; None for what never came."""
         return {
-            "detect": self._since(lambda entry: entry["event"]["type"] == "AlertsReceived"),
-            "act": self._since(lambda entry: entry["event"]["type"] == "StepStarted"),
+            "detect": self._since(_is_alert),
+            "act": self._since(_is_step),
             "heal": self._since(_is_healed),
         }
 
     @property
     def react(self) -> float | None:
         """Seconds from the alert in the record to the first step; None where there was none."""
-        detect, act = self.times["detect"], self.times["act"]
-        return None if detect is None or act is None else round(act - detect, 1)
+        alert, step = self._first(_is_alert), self._first(_is_step)
+        return None if alert is None or step is None else self.since(step) - self.since(alert)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -160,6 +165,16 @@ class Report:
             "pagerduty": self.pagerduty,
         }
 
+    @property
+    def _bidden_to_wait(self) -> bool:
+        """Did a guard hold the first step, or ask a person for it?"""
+        for event in (entry["event"] for entry in self.entries):
+            if event["type"] == "StepStarted":
+                return False
+            if event["type"] == "Judged" and event["decision"] in ("hold", "ask"):
+                return True
+        return False
+
     def _first(self, wanted: Wanted) -> Object | None:
         return next((entry for entry in self.entries if wanted(entry)), None)
 
@@ -171,6 +186,14 @@ class Report:
         """Seconds from the fault to an entry."""
         at = datetime.fromisoformat(str(entry["at"]))
         return (at - self.struck_at) / timedelta(seconds=1)
+
+
+def _is_alert(entry: Object) -> bool:
+    return bool(entry["event"]["type"] == "AlertsReceived")
+
+
+def _is_step(entry: Object) -> bool:
+    return bool(entry["event"]["type"] == "StepStarted")
 
 
 def _is_healed(entry: Object) -> bool:

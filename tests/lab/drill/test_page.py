@@ -61,7 +61,7 @@ def test_the_text_for_a_ticket_has_the_times_beside_what_the_runbook_expects() -
     text = markdown(report())
     assert text.startswith("# SCENARIO-2: healed\n")
     assert "| heal | 6.5 s | < 5 min |" in text
-    assert "| alert to first step | 0.2 s |  |" in text
+    assert "| alert to first step | 0.20 s | < 1 s |" in text
     assert "| +3.0 s | Alerts: firing A\\|B. |" in text
     assert "![SCENARIO-2](SCENARIO-2.svg)" in text
 

@@ -25,8 +25,9 @@ def report(
     ending: Ending = Ending.HEALED,
     remedy: str = "evict",
     incidents: int = 1,
+    apart: float = 0.3,
 ) -> Report:
-    """Its entries come a second after another."""
+    """Its entries come `apart` seconds after another."""
     return Report(
         scenario=Scenario(
             name="INC-009.twin",
@@ -34,12 +35,16 @@ def report(
             what="",
             remedy=remedy,
             ending=ending,
-            expected="< 3 s",
-            within=timedelta(seconds=3),
+            expected="< 1 s",
+            within=timedelta(seconds=1),
         ),
         struck_at=STRUCK,
         entries=[
-            {"seq": number, "at": (STRUCK + timedelta(seconds=number)).isoformat(), "event": event}
+            {
+                "seq": number,
+                "at": (STRUCK + timedelta(seconds=apart * number)).isoformat(),
+                "event": event,
+            }
             for number, event in enumerate(events)
         ],
         slack="",
@@ -64,7 +69,7 @@ def test_a_heal_that_comes_too_late_by_another_branch_and_untold_does_not() -> N
         "2 incidents were opened, not 1",
         "the branch evict was chosen, not grow",
         "nobody was told",
-        "it took longer than the < 3 s that the runbook expects",
+        "it took longer than the < 1 s that the runbook expects",
     ]
 
 
@@ -85,8 +90,23 @@ def test_handed_over_means_that_something_was_tried_and_a_person_called() -> Non
 
 
 def test_from_the_alert_to_the_first_step_is_a_time_of_its_own() -> None:
-    assert report(ALERTS, CHOSEN, STARTED).react == 2.0
+    assert report(ALERTS, CHOSEN, STARTED, apart=1).react == 2.0
     assert report(ALERTS).react is None
+
+
+LATE = "its first step came 1.00 s after the alert, not within a second"
+
+
+def test_the_first_step_must_come_within_a_second_of_the_alert() -> None:
+    assert LATE not in report(ALERTS, STARTED, apart=0.99).faults
+    assert LATE in report(ALERTS, STARTED, apart=1).faults
+
+
+def test_a_guard_or_a_person_may_make_the_first_step_wait_but_not_a_later_one() -> None:
+    for decision in ("hold", "ask"):
+        held: dict[str, Any] = {"type": "Judged", "decision": decision, "verdicts": []}
+        assert LATE in report(ALERTS, STARTED, held, apart=1).faults
+        assert not any("first step" in one for one in report(ALERTS, held, STARTED, apart=1).faults)
 
 
 def test_the_refusal_of_a_guard_is_a_reason_for_leaving_it_alone() -> None:
