@@ -5,7 +5,6 @@ Everything slow happens on one thread of its own, and nobody waits for it longer
 
 import asyncio
 import logging
-import random
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,6 @@ from inference.router.settings import Expert
 
 log = logging.getLogger("inference.router.classifier")
 
-_FIRST_PAUSE = 5.0
-"""Seconds; most of what keeps it from loading is a volume that comes late."""
 _REMEMBERED = 2048
 _LONGEST = 4000
 _MOST_WAITING = 64
@@ -69,15 +66,11 @@ class Classifier:
         """Set once it has been loaded or has failed for the first time."""
 
     async def run(self) -> None:
-        """Load it, and load it again for as long as that fails; then there is nothing to do.
-
-        Each pause is twice the one before, up to `retry_seconds`, with jitter: replicas on one
-        volume do not all come back at the same moment (runbook A, error handling).
-        """
-        pause = min(_FIRST_PAUSE, self._retry)
-        while not await self._begin(pause):
-            await asyncio.sleep(pause * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
-            pause = min(self._retry, 2 * pause)
+        """Load it, and load it again for as long as that fails; then there is nothing to do."""
+        while True:
+            if await self._begin():
+                return
+            await asyncio.sleep(self._retry)
 
     async def best(self, text: str, *, timeout: float) -> Match:
         """ClassifierError when it is not there or fails; TimeoutError when it takes too long."""
@@ -106,12 +99,12 @@ class Classifier:
         """Begin nothing new; a hung thread is left behind."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _begin(self, pause: float) -> bool:
+    async def _begin(self) -> bool:
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._open)
         except Exception as error:  # noqa: BLE001 - whatever it is, requests go to the fallback
             self.state, self.failure = State.FAILED, str(error) or type(error).__name__
-            told = {"event": "classifier_failed", "retry_seconds": pause}
+            told = {"event": "classifier_failed", "retry_seconds": self._retry}
             log.error("Classifier cannot be loaded: %s", self.failure, extra=told)  # noqa: TRY400 - the text says it
             return False
         else:
