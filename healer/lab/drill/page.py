@@ -7,7 +7,7 @@ from html import escape
 
 from healer.lab.contract import Object
 from healer.lab.drill.plot import Mark, Plot
-from healer.lab.drill.report import Report
+from healer.lab.drill.report import REACTS_WITHIN, Report, in_words
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
@@ -88,7 +88,7 @@ def markdown(report: Report) -> str:
         "",
         f"![{scenario.name}]({scenario.name}.svg)",
         "",
-        *_table(("time to", "here", "runbook expects"), _times(report)),
+        *_table(("time to", "here", "expected"), _times(report)),
         "",
         *(f"- **not as it must be:** {fault}" for fault in report.faults),
         "",
@@ -125,10 +125,13 @@ def html(report: Report) -> str:
 
 
 def _times(report: Report) -> list[tuple[str, ...]]:
-    words = {"detect": "detect", "act": "act", "heal": "heal"}
-    rows = [(words[name], _seconds(took), "") for name, took in report.times.items()]
-    react = ("alert to first step", _finely(report.react), "< 1 s")
-    return [*rows[:-1], react, (*rows[-1][:2], report.scenario.expected or "-")]
+    took, react = report.times, in_words(report.react, digits=2)
+    return [
+        ("detect", in_words(took["detect"]), ""),
+        ("act", in_words(took["act"]), ""),
+        ("alert to first step", react, f"< {REACTS_WITHIN:g} s"),
+        ("heal", in_words(took["heal"]), report.scenario.expected or "-"),
+    ]
 
 
 def _timeline(report: Report) -> list[tuple[str, ...]]:
@@ -183,10 +186,10 @@ def _summary(report: Report) -> tuple[str, ...]:
         scenario.name,
         scenario.what,
         report.remedy or "none",
-        _seconds(report.times["detect"]),
-        _finely(report.react),
-        _seconds(report.times["act"]),
-        _seconds(report.times["heal"]),
+        in_words(report.times["detect"]),
+        in_words(report.react, digits=2),
+        in_words(report.times["act"]),
+        in_words(report.times["heal"]),
         scenario.expected or "-",
         scenario.ending.value if report.passed else f"NOT as it must: {'; '.join(report.faults)}",
     )
@@ -214,14 +217,6 @@ def _tone(report: Report) -> str:
 
 def _pace(report: Report) -> str:
     return f"Waits are {report.factor:g} times as short here; work is as long as it is."
-
-
-def _seconds(took: float | None) -> str:
-    return "-" if took is None else f"{took:.1f} s"
-
-
-def _finely(took: float | None) -> str:
-    return "-" if took is None else f"{took:.2f} s"
 
 
 def _column(name: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from healer.lab.contract import Object
@@ -80,7 +81,7 @@ class Report:
         if self._first(_told) is None:
             yield "nobody was told"
         if self.react is not None and self.react >= REACTS_WITHIN and not self._bidden_to_wait:
-            yield f"its first step came {self.react:.2f} s after the alert, not within a second"
+            yield f"its first step came {self.react:.2f} s after the alert, not < {REACTS_WITHIN:g}"
         match wanted.ending:
             case Ending.HEALED:
                 yield from self._not_healed()
@@ -140,7 +141,9 @@ class Report:
     def react(self) -> float | None:
         """Seconds from the alert in the record to the first step; None where there was none."""
         alert, step = self._first(_is_alert), self._first(_is_step)
-        return None if alert is None or step is None else self.since(step) - self.since(alert)
+        if alert is None or step is None:
+            return None
+        return round(self.since(step) - self.since(alert), 3)
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -168,12 +171,8 @@ class Report:
     @property
     def _bidden_to_wait(self) -> bool:
         """Did a guard hold the first step, or ask a person for it?"""
-        for event in (entry["event"] for entry in self.entries):
-            if event["type"] == "StepStarted":
-                return False
-            if event["type"] == "Judged" and event["decision"] in ("hold", "ask"):
-                return True
-        return False
+        before = takewhile(lambda entry: not _is_step(entry), self.entries)
+        return any(_is_bid_to_wait(entry) for entry in before)
 
     def _first(self, wanted: Wanted) -> Object | None:
         return next((entry for entry in self.entries if wanted(entry)), None)
@@ -196,6 +195,11 @@ def _is_step(entry: Object) -> bool:
     return bool(entry["event"]["type"] == "StepStarted")
 
 
+def _is_bid_to_wait(entry: Object) -> bool:
+    event = entry["event"]
+    return event["type"] == "Judged" and event["decision"] in ("hold", "ask")
+
+
 def _is_healed(entry: Object) -> bool:
     event = entry["event"]
     return event["type"] == "Verified" and event["moment"] == "after" and bool(event["healed"])
@@ -211,3 +215,8 @@ def _reason(entry: Object) -> str:
     if event["type"] == "Judged" and event["decision"] in ("hold", "ask", "deny"):
         return "; ".join(str(one["reason"]) for one in event["verdicts"])
     return str(event["reason"]) if event["type"] in ("Escalated", "Denied", "Closed") else ""
+
+
+def in_words(took: float | None, *, digits: int = 1) -> str:
+    """Seconds as tables show them; `-` for what never came."""
+    return "-" if took is None else f"{took:.{digits}f} s"

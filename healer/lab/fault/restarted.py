@@ -1,4 +1,4 @@
-"""pods-deleted: all pods at once; the new ones load slowly, as large models on a busy volume do."""
+"""pods-deleted: all pods at once; the new servers are halted while they load."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ _BEGUN_WITHIN = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted:
-    """They come again by themselves."""
+    """They come again by themselves, later than the alert."""
 
     name: str = "pods-deleted"
     service: str = "largeforge"
@@ -35,8 +35,10 @@ class Restarted:
         slow = asyncio.create_task(_load_slowly(remote, site, say=say))
         try:
             yield
-        finally:
             await slow
+        finally:
+            slow.cancel()  # a drill that is broken off lets the servers go on at once
+            await asyncio.gather(slow, return_exceptions=True)
 
 
 async def _load_slowly(remote: Remote, site: Site, *, say: Say) -> None:
@@ -46,7 +48,7 @@ async def _load_slowly(remote: Remote, site: Site, *, say: Say) -> None:
             while len(halted) < site.replicas:
                 await _halt(remote, site, halted)
                 await asyncio.sleep(0.2)
-        say(f"The new ones load slowly, for {LOADS_FOR:g} s: {', '.join(sorted(halted))}.")
+        say(f"The new ones halt for {LOADS_FOR:g} s while they load: {', '.join(sorted(halted))}.")
         await asyncio.sleep(LOADS_FOR)
     except TimeoutError:
         message = f"{len(halted)} of {site.replicas} new servers began within {_BEGUN_WITHIN:g} s"
