@@ -98,7 +98,8 @@ class Components:
         pods = await running_pods(self._pods, ctx)
         heard = await hear(self._pods, pods, ctx, Inference.components)
         told = list(heard.demand("its components").values())
-        parts = _worst_parts(told)
+        said = _worst_parts(told)
+        parts = {name: status for name, (status, _) in said.items()}
         sick = sorted(name for name, status in parts.items() if status != _RANKS[0])
         evidence: Evidence = {
             **{name: status for name, status in parts.items() if name.isidentifier()},
@@ -109,11 +110,12 @@ class Components:
             "pods": len(told),
             "silent": len(heard.silent),
         }
-        listed = ", ".join(f"{name} is {parts[name]}" for name in sick)
+        worst_first = sorted(sick, key=lambda name: -_rank(parts[name]))
         return Finding(
             check=ctx.id,
             holds=not sick,
-            summary=listed or f"all components of {len(told)} servers are healthy",
+            summary=", ".join(_in_words(name, *said[name]) for name in worst_first)
+            or f"all components of {len(told)} servers are healthy",
             evidence=evidence,
         )
 
@@ -128,13 +130,19 @@ def _rank(status: str) -> int:
     return _RANKS.index(status) if status in _RANKS else len(_RANKS)
 
 
-def _worst_parts(told: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    parts: dict[str, str] = {}
+def _worst_parts(told: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
+    """By name: the worst status of any server, and what that server says about it."""
+    parts: dict[str, tuple[str, str]] = {}
     for one in told:
         for name, part in _map(one.get("components")).items():
             status = str(_map(part).get("status", _UNKNOWN))
-            parts[name] = worst([status, *([parts[name]] if name in parts else [])])
+            if name not in parts or _rank(status) > _rank(parts[name][0]):
+                parts[name] = status, str(_map(part).get("message") or "")
     return parts
+
+
+def _in_words(name: str, status: str, message: str) -> str:
+    return f"{name} is {status}" + (f" ({message})" if message else "")
 
 
 def _worst_mode(told: Iterable[Mapping[str, Any]]) -> str:

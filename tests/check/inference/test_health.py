@@ -80,6 +80,24 @@ async def test_each_component_has_the_worst_status_of_any_server(ward: Ward) -> 
     assert not found.holds
 
 
+async def test_what_is_ill_is_told_with_the_words_of_the_server_that_is_worst_off(
+    ward: Ward,
+) -> None:
+    ill = {
+        "admission": {"status": "degraded", "message": "queue is full"},
+        "engine": {"status": "critical", "message": "no step was made for too long"},
+        "memory": {"status": "degraded"},
+    }
+    ward.stub.on("GET", "/health/components", says({"components": ill}), parts(engine="degraded"))
+
+    found = await Components(ward.lab.admin).look(ComponentsParams(), ward.ctx)
+
+    assert found.summary == (
+        "engine is critical (no step was made for too long), admission is degraded (queue is full),"
+        " memory is degraded"
+    )
+
+
 async def test_a_status_that_nobody_knows_is_never_taken_for_health(ward: Ward) -> None:
     ward.stub.on("GET", "/health/components", parts(engine="splendid"))
 
