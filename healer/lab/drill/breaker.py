@@ -49,6 +49,14 @@ DRILLS = (
         within=_MINUTE,
     ),
     Scenario(
+        name="SCENARIO-1.marks",
+        fault="ssd-marks-too-high",
+        what="a release lets the servers call a volume too full that has room by every alert",
+        remedy="not-the-circuit",
+        ending=Ending.UNTOUCHED,
+        compared=True,
+    ),
+    Scenario(
         name="SCENARIO-5",
         fault="breaker-held",
         what="circuits stay open for 15 minutes over a volume that works again",

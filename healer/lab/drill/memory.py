@@ -45,6 +45,14 @@ DRILLS = (
         ending=Ending.UNTOUCHED,
     ),
     Scenario(
+        name="SCENARIO-3.stalled",
+        fault="engine-stalls",
+        what="the engine of a server makes no progress, with memory to spare",
+        remedy="not-the-memory",
+        ending=Ending.UNTOUCHED,
+        compared=True,
+    ),
+    Scenario(
         name="INC-004",
         fault="gpu-full",
         what="a server leaks, and its GPU has nearly no memory left",

@@ -13,12 +13,14 @@ from healer.lab.fault.hung import Hung
 from healer.lab.fault.inside import Defect
 from healer.lab.fault.loop import Looping
 from healer.lab.fault.lost import GpuLost, ModelLost, NodeLost
+from healer.lab.fault.marks import MarksTooHigh
 from healer.lab.fault.model import CorruptModel, ModelRefused
 from healer.lab.fault.quota import QuotaLifted
 from healer.lab.fault.release import BadRelease, Gone, Paused
 from healer.lab.fault.restarted import Restarted
 from healer.lab.fault.routing import BadClassifier, HungExpert
 from healer.lab.fault.ssd import ON_THE_SSD
+from healer.lab.fault.stalled import EngineStalled
 from healer.lab.fault.volume import FullVolume
 
 ODD = "Bake a sponge cake with lemon icing."
@@ -134,6 +136,7 @@ _ALL: tuple[Fault, ...] = (
         rate=4,
         proof=ERRORS % "oom",
     ),
+    EngineStalled(),
     Gone(),
     GpuFull(name="gpu-full", sequences=256),
     GpuFull(name="gpu-full-again", sequences=64),
@@ -143,6 +146,7 @@ _ALL: tuple[Fault, ...] = (
     Hung(),
     Looping(name="crash-loop"),
     Looping(name="crash-loop-memory", defect="leak-fast"),
+    MarksTooHigh(),
     MemoryFull(),
     ModelLost(),
     ModelRefused(),

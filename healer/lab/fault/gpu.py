@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from healer.lab.contract import Object
-from healer.lab.fault.breaker import rolled_out
 from healer.lab.fault.contract import Say
 from healer.lab.fault.flood import Asked, flowing
 from healer.lab.fault.inside import Defect, send
 from healer.lab.fault.proof import shown
+from healer.lab.fault.rollout import rolled_out
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from healer.errors import HealerError
-from healer.lab.fault.breaker import rolled_out
 from healer.lab.fault.contract import Say
 from healer.lab.fault.flood import Asked, flowing
 from healer.lab.fault.hung import signalled
+from healer.lab.fault.rollout import rolled_out
 from healer.lab.fault.ssd import sh, until
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site

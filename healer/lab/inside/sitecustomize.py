@@ -29,6 +29,7 @@ DEFECTS = {
     "lonely": 7,
     "misshapen": 8,
     "halt": 9,
+    "hang": 10,
 }
 """The real-time signal of each, counted from the first: nobody else uses those."""
 
@@ -87,6 +88,12 @@ def late(_: Any, tensor: Any) -> Any:
     return tensor
 
 
+def never(_: Any, tensor: Any) -> Any:
+    """As where a device, or a server that computes along, does not answer and is waited for."""
+    threading.Event().wait()
+    return tensor
+
+
 def from_nobody(_: Any, tensor: Any) -> Any:
     """As where a cache or another stage is asked over the network, and nobody listens there."""
     with socket.create_connection(NOBODY, timeout=1):
@@ -110,6 +117,7 @@ def arm() -> None:
         "cuda": lambda: break_linear(on_cuda),
         "memory": lambda: break_linear(too_large),
         "slow": lambda: break_linear(late),
+        "hang": lambda: break_linear(never),
         "lonely": lambda: break_linear(from_nobody),
         "misshapen": lambda: break_linear(one_short),
     }
