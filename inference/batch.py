@@ -1,7 +1,8 @@
 """Keys and values of all rows that decode together: one buffer a layer, grown in place.
 
 Rows are padded on the left, so that the newest token of every row lies in the same column. Only the
-columns from `low` to `high` are looked at. It knows neither sequences nor models.
+columns from `low` to `high` are looked at; the `long` rows at the front may be looked at apart from
+the others. It knows neither sequences nor models.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUntypedBaseClass=false
@@ -13,6 +14,8 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
+
+from inference.apart import longest_apart
 
 Tensor = Any
 Layers = list[tuple[Tensor, Tensor]]
@@ -38,6 +41,8 @@ class Batch:
         self._open: Tensor = None
         self._first = self._last = 0
         self.low = self.high = 0
+        self.long = 0
+        self._parted = True
 
     @property
     def rows(self) -> int:
@@ -85,11 +90,31 @@ class Batch:
         else:
             self.clear()
 
+    def part(self) -> list[tuple[int, int]]:
+        """Bring rows that are looked at apart to the front; the pairs that changed places."""
+        if self._parted:
+            return []
+        self._parted = True
+        self.long = longest_apart([self.high - start for start in self._starts])
+        longest = sorted(range(self.rows), key=self._starts.__getitem__)[: self.long]
+        late = [row for row in longest if row >= self.long]
+        early = sorted(set(range(self.long)).difference(longest))
+        pairs = list(zip(early, late, strict=True))
+        for one, other in pairs:
+            low = min(self._starts[one], self._starts[other])
+            for layer in self.cache.layers:
+                layer.swap(one, other, low)
+            self._starts[one], self._starts[other] = self._starts[other], self._starts[one]
+        if pairs:
+            self._tell_open()
+        return pairs
+
     def clear(self) -> None:
         """Forget all, and give the memory back."""
         self.cache = DynamicCache()
         self._starts = []
-        self.low = self.high = 0
+        self.low = self.high = self.long = 0
+        self._parted = True
 
     def show(self, first: int, last: int) -> Tensor:
         """Open these rows and a new column to the next forward; true where a row has a token.
@@ -104,6 +129,17 @@ class Batch:
     def opened_layers(self) -> list[Tensor]:
         """Keys and values, layer by layer, of the rows and columns that are open."""
         return [tensor for layer in self.cache.layers for tensor in layer.opened()]
+
+    def parts(self) -> list[Tensor]:
+        """The same of all rows, in each layer those of the long rows before those of the others."""
+        low = min(self._starts[self.long :])
+        places = (slice(0, self.long), self.low), (slice(self.long, self.rows), low)
+        return [
+            buffer[rows, :, start : self.high + 1]
+            for layer in self.cache.layers
+            for rows, start in places
+            for buffer in (layer.keys, layer.values)
+        ]
 
     def padded(self) -> bool:
         """Do some of the open rows begin later than the first column?"""
@@ -147,6 +183,10 @@ class Batch:
 
     def _changed(self) -> None:
         self.low = min(self._starts)
+        self.long, self._parted = 0, False
+        self._tell_open()
+
+    def _tell_open(self) -> None:
         device = self.cache.layers[0].keys.device
         columns = torch.arange(self._columns(), device=device)
         self._open = columns >= torch.tensor(self._starts, device=device)[:, None]
@@ -202,6 +242,14 @@ class _Layer(DynamicLayer):  # type: ignore[misc] # transformers is untyped here
         low, high = self._batch.low, self._batch.high
         for buffer in (self.keys, self.values):
             buffer[target, :, low:high] = buffer[source, :, low:high]
+
+    def swap(self, one: int, other: int, low: int) -> None:
+        """Two rows change places; neither begins before `low`."""
+        columns = slice(low, self._batch.high)
+        for buffer in (self.keys, self.values):
+            held = buffer[one, :, columns].clone()
+            buffer[one, :, columns] = buffer[other, :, columns]
+            buffer[other, :, columns] = held
 
     def resize(self, rows: slice, room: int, high: int, columns: int) -> None:
         """Buffers of another size with the same content, now ending at `high`."""

@@ -1,7 +1,4 @@
-"""Dense slots: one padded batch over plain `model.forward`. The engine's sums.
-
-Prompts that wait together are prefilled together; long ones go chunk by chunk.
-"""
+"""Dense slots: one padded batch over plain `model.forward`. The engine's sums."""
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
 # pyright: reportUnknownLambdaType=false
@@ -14,10 +11,10 @@ from math import isfinite
 from typing import Any
 
 import torch
-from transformers import DynamicCache
 
 from inference.batch import Batch, Layers
 from inference.capture import Captured, captured
+from inference.prefill import Group, Prefill
 from inference.sampling import Sampler
 from inference.sequence import Sequence
 from inference.trace import recorded
@@ -38,25 +35,6 @@ class _Row:
     token: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class _Prefill:
-    cache: Any
-    done: int = 0
-
-
-def layers_of(cache: Any) -> Layers:
-    """Keys and values of every layer."""
-    return [(layer.keys, layer.values) for layer in cache.layers]
-
-
-def cache_of(layers: Layers) -> Any:
-    """A cache that holds these keys and values."""
-    cache: Any = DynamicCache()
-    for index, (keys, values) in enumerate(layers):
-        cache.update(keys, values, index)
-    return cache
-
-
 class Slots:
     """The decoder that the engine drives; every method runs on the decode thread."""
 
@@ -72,34 +50,31 @@ class Slots:
         self.stop_tokens = stop_tokens
         self._model = model
         self._device = model.device
-        self._chunk = chunk
         self._prefilled = prefilled
-        self._pending: dict[Sequence, _Prefill] = {}
         self._fresh: list[tuple[Sequence, Layers]] = []
         self._rows: list[_Row] = []
         self._steps = captured(model) if steps is None else steps
         self._batch = Batch(steady=self._steps is not None)
         self._mask = _mask_for(model)
-        self._graph = recorded(model)
+        self._recording = recorded(model)
+        prompts = None if self._recording is None else self._recording.prompts
+        self._prompts = Prefill(model=model, chunk=chunk, recorded=prompts)
 
     def begin(self, sequence: Sequence) -> None:
         """Start from the cached prefix where there is one."""
-        start = _Prefill(cache=None)
-        if sequence.prefix:
-            pairs = zip(*sequence.prefix, strict=True)
-            start.cache = cache_of([_join_pages(list(pair), self._device) for pair in pairs])
-            start.done = int(start.cache.get_seq_length())
-            sequence.prefix = []
-        self._pending[sequence] = start
+        self._prompts.begin(sequence)
 
     def prefill(self) -> Iterator[Outcomes]:
         """One chunk for all that wait, some at a time; those through have their first token."""
-        for group in self._groups():
+        for group in self._prompts.groups():
             yield from self._through(group)
             self._keep()
 
     def step(self) -> Outcomes:
         """One token for every row; a row that fails fails alone."""
+        if self._recording is not None:
+            for one, other in self._batch.part():
+                self._rows[one], self._rows[other] = self._rows[other], self._rows[one]
         rows = self._rows
         try:
             logits = self._forward(0, len(rows))
@@ -115,7 +90,7 @@ class Slots:
     def remove(self, sequences: set[Sequence]) -> None:
         """Forget sequences, wherever they are."""
         for sequence in sequences:
-            self._pending.pop(sequence, None)
+            self._prompts.forget(sequence)
         gone = [index for index, row in enumerate(self._rows) if row.sequence in sequences]
         for index in reversed(gone):
             last = self._rows.pop()
@@ -126,38 +101,26 @@ class Slots:
 
     def clear(self) -> None:
         """Start anew."""
-        self._pending.clear()
+        self._prompts.clear()
         self._fresh.clear()
         self._rows = []
         self._batch.clear()
 
-    def _groups(self) -> list[list[Sequence]]:
-        """Whole prompts of like length together, as many as one chunk holds; others alone."""
-        groups: list[list[Sequence]] = []
-        whole = [
-            each for each, state in self._pending.items()
-            if not state.done and len(each.prompt) <= self._chunk
-        ]  # fmt: skip
-        for sequence in sorted(whole, key=lambda each: len(each.prompt)):
-            if groups and (len(groups[-1]) + 1) * len(sequence.prompt) <= self._chunk:
-                groups[-1].append(sequence)
-            else:
-                groups.append([sequence])
-        together = set(whole)
-        return groups + [[each] for each in self._pending if each not in together]
-
-    def _through(self, group: list[Sequence]) -> Iterator[Outcomes]:
+    def _through(self, group: Group) -> Iterator[Outcomes]:
         """One chunk for a group; where they cannot go together, one by one."""
-        if len(group) > 1:
-            try:
-                outcomes = self._together(group)
-            except Exception:
-                log.debug("prompts fail together", exc_info=True)
+        try:
+            result = self._prompts.run(group)
+            outcomes = [] if result is None else self._joined(group, *result)
+        except Exception as error:
+            if len(group) == 1:  # it fails alone
+                self._prompts.forget(group[0])
+                outcomes = [(group[0], error)]
             else:
-                yield outcomes
+                log.debug("prompts fail together", exc_info=True)
+                for sequence in group:
+                    yield from self._through([sequence])
                 return
-        for sequence in group:
-            yield self._chunk_of(sequence)
+        yield outcomes
 
     def _keep(self) -> None:
         """Hand on what was prefilled. Only now, for nobody should wait for a copy of a prompt."""
@@ -167,46 +130,6 @@ class Slots:
                 self._prefilled(sequence, layers)
             except Exception:  # the answer goes on; only the next one like it starts from nothing
                 log.exception("A prompt cannot be kept", extra={"event": "prompt_not_kept"})
-
-    def _together(self, group: list[Sequence]) -> Outcomes:
-        """Whole prompts in one forward, padded on the left."""
-        lengths = [len(sequence.prompt) for sequence in group]
-        width = max(lengths)
-        pads = torch.tensor([[width - length] for length in lengths], device=self._device)
-        padded = [[0] * (width - len(each.prompt)) + each.prompt for each in group]
-        columns = torch.arange(width, device=self._device)
-        cache: Any = DynamicCache()
-        with torch.inference_mode():
-            result = self._model(
-                input_ids=torch.tensor(padded, device=self._device),
-                attention_mask=(columns >= pads).long(),
-                position_ids=(columns - pads).clamp(min=0),
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-        return self._joined(group, result.logits[:, -1], layers_of(cache))
-
-    def _chunk_of(self, sequence: Sequence) -> Outcomes:
-        """One chunk of one prompt."""
-        state = self._pending[sequence]
-        chunk = sequence.prompt[state.done : state.done + self._chunk]
-        state.cache = DynamicCache() if state.cache is None else state.cache
-        try:
-            with torch.inference_mode():
-                result = self._model(
-                    input_ids=torch.tensor([chunk], device=self._device),
-                    past_key_values=state.cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                )
-            state.done += len(chunk)
-            if state.done < len(sequence.prompt):
-                return []
-            return self._joined([sequence], result.logits[:, -1], layers_of(state.cache))
-        except Exception as error:  # noqa: BLE001 - it fails alone
-            self._pending.pop(sequence, None)
-            return [(sequence, error)]
 
     def _joined(self, group: list[Sequence], logits: Tensor, layers: Layers) -> Outcomes:
         """First tokens; rows that have one decode from now on."""
@@ -231,7 +154,7 @@ class Slots:
             self._batch.join(layers, [rows[index].length for index in good])
             self._rows += [rows[index] for index in good]
         for sequence in group:
-            self._pending.pop(sequence, None)
+            self._prompts.forget(sequence)
         return list(zip(group, outcomes, strict=True))
 
     def _forward(self, first: int, last: int) -> Tensor:
@@ -247,9 +170,12 @@ class Slots:
         tokens = torch.tensor([row.token for row in rows], device=self._device)[:, None]
         positions = torch.tensor([row.length for row in rows], device=self._device)[:, None]
         with torch.inference_mode():
-            if self._graph is not None:
+            if self._recording is not None:
+                mask = mask[:, None, None]
+                if self._batch.long and len(rows) == len(self._rows):
+                    return self._recording.apart(tokens, positions, mask, *self._batch.parts())
                 layers = self._batch.opened_layers()
-                return self._graph(tokens, positions, mask[:, None, None], *layers)
+                return self._recording.together(tokens, positions, mask, *layers)
             result = self._model(
                 input_ids=tokens,
                 attention_mask=self._mask(mask) if self._batch.padded() else None,
@@ -303,10 +229,3 @@ def _mask_for(model: Any) -> Callable[[Tensor], Tensor]:
     if plain and config._attn_implementation == "sdpa":  # noqa: SLF001 - nothing else tells
         return lambda mask: mask[:, None, None, :]
     return lambda mask: mask.long()
-
-
-def _join_pages(pairs: list[tuple[Tensor, Tensor]], device: Any) -> tuple[Tensor, Tensor]:
-    return (
-        torch.cat([keys for keys, _ in pairs], dim=-2).to(device),
-        torch.cat([values for _, values in pairs], dim=-2).to(device),
-    )

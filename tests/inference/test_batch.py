@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inference.apart import longest_apart
 from inference.batch import Batch, Layers
 
 pytestmark = pytest.mark.real
@@ -59,6 +60,24 @@ class Books:
             if row < len(self.rows):
                 self.rows[row] = last
 
+    def part(self) -> None:
+        """The longest rows to the front; each part then begins with its longest row."""
+        for one, other in self.batch.part():
+            self.rows[one], self.rows[other] = self.rows[other], self.rows[one]
+        long, lengths = self.batch.long, [len(row) for row in self.rows]
+        assert long == longest_apart(lengths)
+        if not long:
+            return
+        self.batch.show(0, len(self.rows))
+        parts = self.batch.parts()
+        for layer in range(LAYERS):
+            for part, rows in enumerate((slice(0, long), slice(long, None))):
+                for which, tensor in enumerate(parts[4 * layer + 2 * part :][:2]):
+                    assert tensor.shape[2] == max(lengths[rows]) + 1
+                    for found, columns in zip(tensor, self.rows[rows], strict=True):
+                        wanted = self.torch.stack([each[layer, which] for each in columns], dim=1)
+                        assert self.torch.equal(found[:, -1 - len(columns) : -1], wanted)
+
     def check(self) -> None:
         """Every row's columns, its mask, and nothing that is no number anywhere."""
         assert self.batch.rows == len(self.rows)
@@ -79,7 +98,12 @@ class Books:
 
 
 def _joins(books: Books) -> None:
-    books.join([books.random.randint(1, 90) for _ in range(books.random.randint(1, 4))])
+    longest = books.random.choice([90, 700])
+    books.join([books.random.randint(1, longest) for _ in range(books.random.randint(1, 4))])
+
+
+def _parts(books: Books) -> None:
+    books.part()
 
 
 def _steps(books: Books) -> None:
@@ -96,7 +120,7 @@ def _leaves(books: Books) -> None:
 @given(
     seed=st.integers(0, 2**16),
     steady=st.booleans(),
-    moves=st.lists(st.sampled_from([_joins, _steps, _leaves]), min_size=1, max_size=12),
+    moves=st.lists(st.sampled_from([_joins, _parts, _steps, _leaves]), min_size=1, max_size=12),
 )
 def test_every_row_keeps_its_own(
     seed: int, steady: bool, moves: list[Callable[[Books], None]]
@@ -117,6 +141,20 @@ def test_a_row_of_nan_leaves_nothing_behind_for_the_next_in_its_place(steady: bo
     books.leave([0])
     books.join([3])
     books.check()
+
+
+def test_long_rows_are_looked_at_apart_while_they_are_there() -> None:
+    books = Books(4)
+    books.join([20] * 6)
+    books.join([700])
+    books.part()
+    books.check()
+    assert (books.batch.long, len(books.rows[0])) == (1, 700)
+    assert books.batch.part() == []
+    books.leave([0])
+    books.part()
+    books.check()
+    assert books.batch.long == 0
 
 
 def test_memory_is_given_back_when_long_rows_leave_and_when_all_do() -> None:

@@ -153,6 +153,29 @@ def test_in_a_batch_that_others_join_and_leave_it_is_too(model: Model, every: in
         assert out[sequence] == model.generate(sequence.prompt, sequence.max_tokens)
 
 
+def test_beside_long_rows_that_are_looked_at_apart_it_is_too(model_dir: Path) -> None:
+    model = Model(model_dir, captured=False)
+    long = [[*model.loaded.tokenizer.encode("one two three four " * 60), at] for at in (7, 9)]
+    prompts = [model.prompts()[0], long[0], *model.prompts()[2:], long[1]]
+    sequences = [
+        _sequence(prompt, tokens=tokens)
+        for prompt, tokens in zip(prompts, (50, 12, 33, 40, 20, 30), strict=True)
+    ]
+    out = {each: [model.start(each)] for each in sequences}
+    running, apart = set(sequences), set[int]()
+    while running:
+        for sequence, token in model.slots.step():
+            assert isinstance(token, int)
+            out[sequence].append(token)
+        apart.add(model.slots._batch.long)
+        done = {each for each in running if len(out[each]) >= each.max_tokens}
+        model.slots.remove(done)
+        running -= done
+    assert apart == {0, 1, 2}
+    for sequence in sequences:
+        assert out[sequence] == model.generate(sequence.prompt, sequence.max_tokens)
+
+
 def test_a_prompt_that_starts_from_cached_pages_gives_the_same_tokens(model: Model) -> None:
     prompt = model.prompts()[1]
     model.kept.clear()

@@ -51,6 +51,34 @@ def test_known_families_are_recorded(kind: str, more: dict[str, Any]) -> None:
     assert recorded(tiny(kind, **more)) is not None
 
 
+@pytest.mark.parametrize("kind", ["llama", "qwen3"])
+def test_rows_apart_get_what_rows_together_get(kind: str) -> None:
+    import torch
+
+    model = tiny(kind)
+    recording = recorded(model)
+    assert recording is not None
+    shape = (5, model.config.num_key_value_heads, 90, model.model.layers[0].self_attn.head_dim)
+    buffers = [torch.randn(shape) for _ in range(2 * model.config.num_hidden_layers)]
+    mask = torch.ones((5, 1, 1, 90), dtype=torch.bool)
+    mask[2:, ..., :60] = False
+    given = torch.tensor([[7]] * 5), torch.tensor([[89]] * 2 + [[29]] * 3), mask
+    copies = [buffer.clone() for buffer in buffers]
+    with torch.inference_mode():
+        together = recording.together(*given, *buffers)
+        parts = [
+            part
+            for keys, values in zip(copies[::2], copies[1::2], strict=True)
+            for part in (keys[:2], values[:2], keys[2:, :, 60:], values[2:, :, 60:])
+        ]
+        apart = recording.apart(*given, *parts)
+    assert torch.allclose(apart, together, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(apart[0], apart[4], rtol=1e-1), "rows that differ look alike"
+    for copy, buffer in zip(copies, buffers, strict=True):  # the new column is in both
+        assert torch.allclose(copy, buffer, rtol=1e-4, atol=1e-5)
+    assert model.config._attn_implementation == "sdpa"
+
+
 @pytest.mark.parametrize(
     ("kind", "more"),
     [
