@@ -122,6 +122,11 @@ class Remote:
                 message = f"{url} answers {answer.status}: {(await answer.text())[:300]}"
                 raise PermanentError(message)
 
+    async def ask(self, namespace: str, pod: str, path: str, *, port: int, key: str) -> Object:
+        """What a server in a pod answers to whoever has its admin key, by the pod proxy."""
+        place = f"{self._place('pods', pod, namespace)}:{port}/proxy{path}"
+        return await self._get(place, token=self.state.token, headers={"X-Admin-Key": key})
+
     async def run_in(self, namespace: str, pod: str, argv: Sequence[str]) -> Ran:
         """Run a command in a pod to its end, as `kubectl exec` does."""
         url = f"{self.state.kubernetes}/api/v1/namespaces/{namespace}/pods/{pod}/exec"
@@ -215,6 +220,12 @@ class Remote:
         """End a silence."""
         await self._send("DELETE", f"{self.state.alertmanager}/api/v2/silence/{silence}", {})
 
+    async def alert(self, labels: Mapping[str, str], *, until: datetime) -> None:
+        """An alert of somebody else's rule; told again, it ends at another time."""
+        body = [{"labels": dict(labels), "endsAt": until.isoformat()}]
+        url = f"{self.state.alertmanager}/api/v2/alerts"
+        await self._send("POST", url, body)
+
     async def pagerduty(self) -> Object:
         """All incidents, and as text."""
         return await self._get(f"{self.state.pagerduty}/lab/state")
@@ -223,12 +234,17 @@ class Remote:
         return await self._get(self.state.healer + path, query or {}, token=self.state.operator)
 
     async def _get(
-        self, url: str, query: Mapping[str, str] | None = None, *, token: str = ""
+        self,
+        url: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        token: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> Object:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        sent = {**(headers or {}), **({"Authorization": f"Bearer {token}"} if token else {})}
         try:
             async with self._session.get(
-                url, params=query or {}, headers=headers, ssl=self._ssl
+                url, params=query or {}, headers=sent, ssl=self._ssl
             ) as answer:
                 if answer.status >= 400:
                     said = (await answer.text())[:300]

@@ -65,6 +65,14 @@ DRILLS = (
         within=_MINUTE,
     ),
     Scenario(
+        name="SCENARIO-5.closes",
+        fault="breaker-closing",
+        what="circuits were open for 15 minutes over a volume that has just been repaired",
+        remedy="closes-itself",
+        expected="30 to 60 s",
+        within=_MINUTE,
+    ),
+    Scenario(
         name="SCENARIO-5.still-broken",
         fault="breaker-held-broken",
         what="circuits stay open for 15 minutes over a volume that is still broken",

@@ -30,6 +30,14 @@ DRILLS = (
         compared=True,
     ),
     Scenario(
+        name="SCENARIO-2.mistaken",
+        fault="disk-alert-mistaken",
+        what="a volume with room is called nearly full, and other things degrade the service",
+        remedy="not-the-disk",
+        ending=Ending.UNTOUCHED,
+        compared=True,
+    ),
+    Scenario(
         name="INC-007",
         fault="filling-disk",
         what="old models, logs and checkpoints fill the volume of an inference service",

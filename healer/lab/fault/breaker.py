@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from healer.errors import HealerError
 from healer.lab.fault.contract import Say
 from healer.lab.fault.rollout import released, with_environment
+from healer.lab.fault.silence import silenced
 from healer.lab.fault.ssd import OPEN, READ_ONLY, WRITABLE, sh, until
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
@@ -40,10 +41,11 @@ class BreakerHeld:
         """It begins when the volume is as it will stay, and the circuits are open."""
         site = SITES[self.service]
         async with contextlib.AsyncExitStack() as stack:
-            await stack.enter_async_context(_paused(remote, site, say=say))
+            await stack.enter_async_context(paused(remote, site, HOUR, say=say))
             if self.silenced:
-                await stack.enter_async_context(_silenced(remote, site, say=say))
-            await stack.enter_async_context(_away(remote, site, say=say))
+                known = silenced(remote, site, *YOUNG, why="it is known to be degraded", say=say)
+                await stack.enter_async_context(known)
+            await stack.enter_async_context(away(remote, site, say=say))
             if self.sound:
                 await sh(remote, site, WRITABLE, everywhere=True)
                 await until(remote, site, SOUND)
@@ -52,25 +54,16 @@ class BreakerHeld:
 
 
 @contextlib.asynccontextmanager
-async def _paused(remote: Remote, site: Site, *, say: Say) -> AsyncGenerator[None]:
-    async with released(remote, site, with_environment({PAUSE: HOUR})):
-        say("A rollout has set the pause between two tests of the volume to an hour.")
+async def paused(remote: Remote, site: Site, seconds: str, *, say: Say) -> AsyncGenerator[None]:
+    """Meanwhile that is the pause between two tests of the volume."""
+    async with released(remote, site, with_environment({PAUSE: seconds})):
+        say(f"A rollout has set the pause between two tests of the volume to {seconds} s.")
         yield
 
 
 @contextlib.asynccontextmanager
-async def _silenced(remote: Remote, site: Site, *, say: Say) -> AsyncGenerator[None]:
-    silences = [await remote.silence({"service": site.name, **labels}) for labels in YOUNG]
-    say("Somebody silenced what is known: that the service is degraded, and young open circuits.")
-    try:
-        yield
-    finally:
-        for silence in silences:
-            await remote.unsilence(silence)
-
-
-@contextlib.asynccontextmanager
-async def _away(remote: Remote, site: Site, *, say: Say) -> AsyncGenerator[None]:
+async def away(remote: Remote, site: Site, *, say: Say) -> AsyncGenerator[None]:
+    """Meanwhile the volume takes no write, and every circuit is open."""
     await sh(remote, site, READ_ONLY)
     try:
         await until(remote, site, OPEN)

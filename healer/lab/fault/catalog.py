@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from healer.lab.fault.breaker import BreakerHeld
 from healer.lab.fault.certificate import ExpiringCertificate, Story
+from healer.lab.fault.closing import BreakerClosing
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
 from healer.lab.fault.flood import FLOOD, OVERLOAD, Flood
@@ -14,6 +15,7 @@ from healer.lab.fault.inside import Defect
 from healer.lab.fault.loop import Looping
 from healer.lab.fault.lost import GpuLost, ModelLost, NodeLost
 from healer.lab.fault.marks import MarksTooHigh
+from healer.lab.fault.mistaken import DiskMistaken
 from healer.lab.fault.model import CorruptModel, ModelRefused
 from healer.lab.fault.quota import QuotaLifted
 from healer.lab.fault.release import BadRelease, Gone, Paused
@@ -38,6 +40,7 @@ _ALL: tuple[Fault, ...] = (
     BadClassifier(name="classifier-damaged", repaired=False),
     BadClassifier(name="classifier-repaired", repaired=True),
     HungExpert(),
+    BreakerClosing(),
     BreakerHeld(name="breaker-held", sound=True),
     BreakerHeld(name="breaker-held-broken", sound=False),
     BreakerHeld(name="breaker-held-young", sound=True, silenced=False),
@@ -163,6 +166,7 @@ _ALL: tuple[Fault, ...] = (
     Flood(name="overload", service="llm-inference", rate=OVERLOAD),
     Flood(name="overload-at-maximum", service="llm-inference", rate=OVERLOAD, at_maximum=True),
     Flood(name="overload-replicas-coming", service="llm-inference", rate=OVERLOAD, coming=True),
+    DiskMistaken(),
     FullVolume(),
     FullVolume(name="full-volume-young", age="1 hour", lasts=True),
     FullVolume(name="full-volume-young-fixed", age="1 hour", lasts=True, expandable=False),
