@@ -10,6 +10,18 @@ DRILLS = (
         remedy="classifier-not-loaded",
     ),
     Scenario(
+        name="INC-005.late",
+        fault="classifier-late",
+        what="routers could not load their classifier when they started, and soon they load it",
+        remedy="heals-itself",
+    ),
+    Scenario(
+        name="INC-005.back",
+        fault="expert-passes",
+        what="an expert hangs for a while, and is back before anybody hears of it",
+        remedy="heals-itself",
+    ),
+    Scenario(
         name="INC-005.damaged",
         fault="classifier-damaged",
         what="routers cannot load their classifier, for its file is damaged",
