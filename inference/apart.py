@@ -58,7 +58,7 @@ class Apart(DynamicLayer):  # type: ignore[misc] # transformers is untyped here
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
-    ) -> tuple[Parts, Parts]:
+    ) -> tuple[Any, Any]:
         """Fill the last column; the model hands what this gives to its attention, unseen."""
         del args, kwargs
         for (long, others), new in zip(self.parts, (key_states, value_states), strict=True):

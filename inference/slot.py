@@ -60,6 +60,11 @@ class Slots:
         prompts = None if self._recording is None else self._recording.prompts
         self._prompts = Prefill(model=model, chunk=chunk, recorded=prompts)
 
+    @property
+    def apart(self) -> int:
+        """How many long rows the last step looked at apart from the others."""
+        return self._batch.long
+
     def begin(self, sequence: Sequence) -> None:
         """Start from the cached prefix where there is one."""
         self._prompts.begin(sequence)
@@ -108,9 +113,11 @@ class Slots:
 
     def _through(self, group: Group) -> Iterator[Outcomes]:
         """One chunk for a group; where they cannot go together, one by one."""
+        outcomes: Outcomes = []
         try:
             result = self._prompts.run(group)
-            outcomes = [] if result is None else self._joined(group, *result)
+            if result is not None:
+                outcomes = self._joined(group, *result)
         except Exception as error:
             if len(group) == 1:  # it fails alone
                 self._prompts.forget(group[0])

@@ -10,7 +10,7 @@ proved equal to the model's own forward, bit for bit, is used. Anything else run
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,10 +125,10 @@ def _prompts(model: Any) -> Prompts:
 
 
 def _forward(
-    model: Any, tokens: Tensor, positions: Tensor, mask: Tensor, layers: list[DynamicLayer]
+    model: Any, tokens: Tensor, positions: Tensor, mask: Tensor, layers: Sequence[DynamicLayer]
 ) -> tuple[Tensor, Any]:
     cache: Any = DynamicCache()
-    cache.layers = layers
+    cache.layers = list(layers)
     result = model(
         input_ids=tokens,
         attention_mask=mask,

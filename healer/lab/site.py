@@ -184,7 +184,11 @@ def _router() -> Site:
         replicas=1,
         experts={"general": "largeforge", "code": "llm-inference"},
         env={"INFERENCE_PROBE_SECONDS": "0.5"},
-        thresholds={"fallback_share": 0.1, "routing_error_share": 0.01},
+        thresholds={
+            "fallback_share": 0.1,
+            "routing_error_share": 0.01,
+            "self_heal_seconds": 8.0,
+        },
         routing_key="3" * 32,
     )
 

@@ -133,8 +133,12 @@ async def experts(request: web.Request) -> web.Response:
         }
         for name, each in parts.watched.items()
     ]
-    told = {"state": parts.classifier.state, "message": parts.classifier.failure}
-    return web.json_response({"experts": listed, "classifier": told})
+    classifier = {
+        "state": parts.classifier.state,
+        "message": parts.classifier.failure,
+        "next_try_seconds": round(parts.classifier.next_try_seconds(), 3),
+    }
+    return web.json_response({"experts": listed, "classifier": classifier})
 
 
 @routes.get("/health")

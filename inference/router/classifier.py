@@ -5,6 +5,7 @@ Everything slow happens on one thread of its own, and nobody waits for it longer
 
 import asyncio
 import logging
+import random
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from inference.router.settings import Expert
 
 log = logging.getLogger("inference.router.classifier")
 
+_FIRST_PAUSE = 5.0
+"""Seconds; most of what keeps it from loading is a volume that comes late."""
 _REMEMBERED = 2048
 _LONGEST = 4000
 _MOST_WAITING = 64
@@ -60,17 +63,32 @@ class Classifier:
         self._examples: list[tuple[str, Vector]] = []
         self._known: OrderedDict[str, Match] = OrderedDict()
         self._waiting = 0
+        self._tries_at: float | None = None
         self.state = State.LOADING
         self.failure = ""
         self.decided = asyncio.Event()
         """Set once it has been loaded or has failed for the first time."""
 
     async def run(self) -> None:
-        """Load it, and load it again for as long as that fails; then there is nothing to do."""
-        while True:
-            if await self._begin():
-                return
-            await asyncio.sleep(self._retry)
+        """Load it, and load it again for as long as that fails; then there is nothing to do.
+
+        Each pause is twice the one before, up to `retry_seconds`, with jitter: replicas on one
+        volume do not all come back at the same moment (runbook A, error handling).
+        """
+        loop, longest = asyncio.get_running_loop(), min(_FIRST_PAUSE, self._retry)
+        pause = _jittered(longest)
+        while not await self._begin(pause):
+            self._tries_at = loop.time() + pause
+            await asyncio.sleep(pause)
+            self._tries_at = None
+            longest = min(self._retry, 2 * longest)
+            pause = _jittered(longest)
+
+    def next_try_seconds(self) -> float:
+        """Until it is loaded again; 0 while it is being loaded, and once it is there."""
+        if self._tries_at is None:
+            return 0.0
+        return max(0.0, self._tries_at - asyncio.get_running_loop().time())
 
     async def best(self, text: str, *, timeout: float) -> Match:
         """ClassifierError when it is not there or fails; TimeoutError when it takes too long."""
@@ -99,12 +117,12 @@ class Classifier:
         """Begin nothing new; a hung thread is left behind."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _begin(self) -> bool:
+    async def _begin(self, pause: float) -> bool:
         try:
             await asyncio.get_running_loop().run_in_executor(self._pool, self._open)
         except Exception as error:  # noqa: BLE001 - whatever it is, requests go to the fallback
             self.state, self.failure = State.FAILED, str(error) or type(error).__name__
-            told = {"event": "classifier_failed", "retry_seconds": self._retry}
+            told = {"event": "classifier_failed", "retry_seconds": round(pause, 1)}
             log.error("Classifier cannot be loaded: %s", self.failure, extra=told)  # noqa: TRY400 - the text says it
             return False
         else:
@@ -127,3 +145,7 @@ class Classifier:
         (vector,) = self._model.embed([text])
         score, name = max((cosine(vector, each), name) for name, each in self._examples)
         return Match(expert=name, score=max(0.0, score))
+
+
+def _jittered(pause: float) -> float:
+    return pause * random.uniform(0.9, 1.1)  # noqa: S311 - no secret

@@ -65,22 +65,22 @@ class MiniLm:
     """The model in memory. One thread at a time."""
 
     def __init__(self, folder: Path, *, threads: int) -> None:
-        demand_sound(folder)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         try:
             import torch
-            from transformers import AutoModel, AutoTokenizer
+            from transformers import AutoTokenizer, BertModel
             from transformers.utils import logging
         except ModuleNotFoundError as error:
             msg = f"{error}: pip install 'healer[inference]'"
             raise ClassifierError(msg) from error
+        demand_sound(folder)  # after the imports, which take longest: so the next try is quick
         torch.set_num_threads(threads)
         logging.disable_progress_bar()
         self._torch: Any = torch
         self._tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
         # Mapped weights would die by SIGBUS with a file cut short.
-        model: Any = AutoModel.from_pretrained(
+        model: Any = BertModel.from_pretrained(
             str(folder), local_files_only=True, disable_mmap=True
         )
         self._model: Any = model.eval()

@@ -81,7 +81,9 @@ class RouterSettings:
     )
     classifier_retry_seconds: float = field(
         default=300.0,
-        metadata=described("seconds until a classifier that failed is loaded again", float, 0.05),
+        metadata=described(
+            "longest pause until a classifier that failed is loaded again, seconds", float, 0.05
+        ),
     )
     classify_timeout: float = field(
         default=1.0, metadata=described("seconds a request waits for its class", float, 0.01)

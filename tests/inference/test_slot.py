@@ -167,7 +167,7 @@ def test_beside_long_rows_that_are_looked_at_apart_it_is_too(model_dir: Path) ->
         for sequence, token in model.slots.step():
             assert isinstance(token, int)
             out[sequence].append(token)
-        apart.add(model.slots._batch.long)
+        apart.add(model.slots.apart)
         done = {each for each in running if len(out[each]) >= each.max_tokens}
         model.slots.remove(done)
         running -= done

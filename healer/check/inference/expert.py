@@ -15,6 +15,8 @@ from healer.model.outcome import Finding
 
 _WELL = "healthy"
 _STATES = ("ready", "loading", "failed")
+_NEVER = 1e9
+"""Seconds; of a router that does not say when it tries again."""
 
 
 class ExpertsParams(Params):
@@ -27,8 +29,9 @@ class Experts:
     Evidence: experts (how many), reached (all of them, by every router that answers), away (names
     of those that are not), fallback_away (is
     the one among them that takes what nobody else does), complaint (of the first), classifier (the
-    worst of ready, loading, failed), failed_classifiers (routers), classifier_complaint, pods,
-    silent (routers that do not answer).
+    worst of ready, loading, failed), failed_classifiers (routers), classifier_complaint,
+    next_try_seconds (until the last router without a classifier loads it again: 0 while it does, or
+    where none lacks it), pods, silent (routers that do not answer).
     """
 
     name = "inference.experts"
@@ -38,6 +41,7 @@ class Experts:
             **dict.fromkeys(("experts", "failed_classifiers", "pods", "silent"), int),
             **dict.fromkeys(("complaint", "classifier", "classifier_complaint"), str),
             "away": list[str],
+            "next_try_seconds": float,
             **dict.fromkeys(("reached", "fallback_away"), bool),
         }
     )
@@ -72,6 +76,7 @@ class Experts:
                 "classifier": str(worst.get("state")),
                 "failed_classifiers": sum(one.get("state") == "failed" for one in classifiers),
                 "classifier_complaint": short(str(worst.get("message") or "")),
+                "next_try_seconds": max(_next_try(one) for one in classifiers),
                 "pods": len(told),
                 "silent": len(heard.silent),
             },
@@ -90,6 +95,13 @@ def _rank(classifier: Mapping[str, Any]) -> int:
     """A word that nobody knows counts as worse than all others."""
     state = classifier.get("state")
     return _STATES.index(state) if state in _STATES else len(_STATES)
+
+
+def _next_try(classifier: Mapping[str, Any]) -> float:
+    if classifier.get("state") == _STATES[0]:
+        return 0.0
+    found = classifier.get("next_try_seconds")
+    return float(found) if isinstance(found, int | float) else _NEVER
 
 
 def _summary(away: Sequence[str], classifier: Mapping[str, Any], *, pods: int) -> str:

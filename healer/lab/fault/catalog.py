@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from healer.lab.fault.breaker import BreakerHeld
 from healer.lab.fault.certificate import ExpiringCertificate, Story
+from healer.lab.fault.classifier import SELDOM, SOON, BadClassifier, SlowClassifier
 from healer.lab.fault.closing import BreakerClosing
 from healer.lab.fault.contract import Fault
 from healer.lab.fault.disk import FillingDisk
@@ -20,7 +21,7 @@ from healer.lab.fault.model import CorruptModel, ModelRefused
 from healer.lab.fault.quota import QuotaLifted
 from healer.lab.fault.release import BadRelease, Gone, Paused
 from healer.lab.fault.restarted import Restarted
-from healer.lab.fault.routing import BadClassifier, HungExpert
+from healer.lab.fault.routing import HungExpert
 from healer.lab.fault.ssd import ON_THE_SSD
 from healer.lab.fault.stalled import EngineStalled
 from healer.lab.fault.volume import FullVolume
@@ -37,9 +38,12 @@ _ALL: tuple[Fault, ...] = (
     ExpiringCertificate(name="expiring-certificate-issuer", story=Story.BROKEN),
     ExpiringCertificate(name="expiring-certificate-manual", story=Story.MANUAL),
     ExpiringCertificate(name="expiring-certificate-passing", story=Story.PASSING),
-    BadClassifier(name="classifier-damaged", repaired=False),
-    BadClassifier(name="classifier-repaired", repaired=True),
-    HungExpert(),
+    BadClassifier(name="classifier-damaged"),
+    BadClassifier(name="classifier-late", repaired=SOON),
+    BadClassifier(name="classifier-repaired", repaired=SELDOM),
+    SlowClassifier(),
+    HungExpert(name="expert-hangs"),
+    HungExpert(name="expert-passes", passes=True),
     BreakerClosing(),
     BreakerHeld(name="breaker-held", sound=True),
     BreakerHeld(name="breaker-held-broken", sound=False),

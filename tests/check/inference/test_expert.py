@@ -72,6 +72,27 @@ async def test_the_worst_classifier_is_told_with_its_complaint(ward: Ward, state
     assert found.evidence["classifier_complaint"] == "checksum mismatch"
 
 
+@pytest.mark.parametrize(
+    ("told_of", "wanted"),
+    [
+        ({"state": "failed", "next_try_seconds": 17.5}, 17.5),
+        ({"state": "loading", "next_try_seconds": 0}, 0.0),
+        ({"state": "failed", "next_try_seconds": None}, 1e9),
+        ({"state": "failed"}, 1e9),  # a router of before, which is as good as never
+        ({"state": "ready", "next_try_seconds": 99}, 0.0),
+    ],
+)
+async def test_the_last_router_that_tries_again_is_told(
+    ward: Ward, told_of: dict[str, Any], wanted: float
+) -> None:
+    soon = {"state": "failed", "message": "", "next_try_seconds": 0.0}
+    ward.stub.on("GET", "/experts", told(), told(classifier=told_of), told(classifier=soon))
+
+    found = await Experts(ward.lab.admin).look(PARAMS, ward.ctx)
+
+    assert found.evidence["next_try_seconds"] == wanted
+
+
 async def test_a_router_that_is_silent_is_counted_and_not_well(ward: Ward) -> None:
     ward.stub.on("GET", "/experts", told())
     ward.lose(ward.names[0])
