@@ -77,6 +77,8 @@ class Admission:
         self._left: deque[float] = deque(maxlen=_WINDOW)
         self._idle = asyncio.Event()
         self._idle.set()
+        self._quiet = asyncio.Event()
+        self._holds = 0
         self.active = 0
         self.rejected = 0
         self.draining = False
@@ -101,7 +103,7 @@ class Admission:
 
     def admit_waiting(self) -> None:
         """Let in whom the limit allows now."""
-        while self._waiting and self.active < self._limit():
+        while self._waiting and self._has_place():
             turn = self._waiting.pop(0).future
             if not turn.done():
                 self.active += 1
@@ -127,11 +129,31 @@ class Admission:
             return False
         return True
 
+    @asynccontextmanager
+    async def held(self, timeout: float) -> AsyncGenerator[None]:
+        """Nothing runs while the block does: who comes waits, as long as the queue has room.
+
+        TimeoutError where what has begun takes longer than that to finish, in seconds.
+        """
+        self._holds += 1
+        try:
+            async with asyncio.timeout(timeout):
+                while self.active:
+                    self._quiet.clear()
+                    await self._quiet.wait()
+            yield
+        finally:
+            self._holds -= 1
+            self.admit_waiting()
+
+    def _has_place(self) -> bool:
+        return not self._holds and self.active < self._limit()
+
     async def _enter(self, claim: Claim) -> None:
         if self.draining:
             msg = "the server is draining and takes no new requests"
             raise DrainingError(msg, retry_after=self.retry_after())
-        if not self._waiting and self.active < self._limit():
+        if not self._waiting and self._has_place():
             self.active += 1
             self._idle.clear()
             return
@@ -199,6 +221,8 @@ class Admission:
 
     def _leave(self) -> None:
         self.active -= 1
+        if not self.active:
+            self._quiet.set()
         self._left.append(self._clock())
         self.admit_waiting()
 

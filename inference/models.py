@@ -2,6 +2,8 @@
 
 Every model has an engine and a thread of its own. A successor takes over only once it is loaded,
 proved and has sung as the canary of its seal; until then, and if it never does, the old one serves.
+Where there is no room for both, the same model with another share of the GPUs takes its own place:
+nothing runs meanwhile, and who comes waits.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,12 +25,14 @@ from inference.generation import Generator
 from inference.integrity import Integrity, Proof, UnsoundError, demand_unchanged, prove
 from inference.serving import Serving
 from inference.settings import Settings
+from inference.share import Share
 from inference.verify import Fault, Reason
 
 log = logging.getLogger("inference.models")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RETIRE_SECONDS = 600.0
+_AGAIN_SECONDS = 60.0
 
 
 class UnknownModelError(Exception):
@@ -49,6 +53,8 @@ class _Held:
     folder: Path
     engine: Engine
     outcome: asyncio.Future[None]
+    share: float | None = None
+    """Of the GPUs' memory; None is the one in force when it is read."""
     model: Any = field(default=None)
     proof: Proof | None = field(default=None)
     unsound: UnsoundError | None = field(default=None)
@@ -73,14 +79,17 @@ class Models:
         cache: PrefixCache,
         integrity: Integrity,
         deliver: Callable[[Deliveries], None],
-        share: Callable[[], float],
+        share: Share,
     ) -> None:
         self._settings = settings
         self._cache = cache
         self.integrity = integrity
         self._deliver = deliver
         self._share = share
-        self._share_loaded = share()
+        self._share_tried = share.now()
+        self._following: asyncio.Task[None] | None = None
+        self._alone = False
+        self._not_before = 0.0
         self._loop = asyncio.get_running_loop()
         self._opening: _Held | None = None
         self._retiring: list[_Held] = []
@@ -139,7 +148,7 @@ class Models:
         working = [each.idle_seconds for each in (now, *others) if each.running]
         return replace(
             now,
-            state=State.UNLOADED if self._unloaded else now.state,
+            state=self._state(now),
             failure="unloaded by request" if self._unloaded else now.failure,
             running=now.running + sum(each.running for each in others),
             cached=now.cached + sum(each.cached for each in others),
@@ -169,17 +178,62 @@ class Models:
         return users
 
     def follow(self) -> None:
-        """Load the present model again when its share of the GPUs has changed, beside the old one.
+        """Load the present model again when its share of the GPUs has changed.
 
-        It fits or it is refused, and then the old one serves on. Without a GPU nothing changes.
+        Beside the old one where there is room for both, else in its place. Where it does not fit,
+        what served before serves on. Without a GPU nothing changes.
         """
         current = self._current.model
-        if self._share() == self._share_loaded or self._opening is not None or current is None:
+        if self._share.now() == self._share_tried or self._busy() or current is None:
             return
-        if self.serving is None or not current.device.startswith("cuda"):
+        if self._loop.time() < self._not_before:
             return
-        self._share_loaded = self._share()
-        self.begin_with(self._open(self._current.name, self._current.folder))
+        if (
+            self.serving is None
+            or self._group is None
+            or not self._share.memory.holds(current.device)
+        ):
+            return
+        self._following = self._group.create_task(self._follow(self.serving))
+
+    async def _follow(self, serving: Serving) -> None:
+        before, self._share_tried = self._share_tried, self._share.now()
+        name, folder = self._current.name, self._current.folder
+        with suppress(LoadFailedError):
+            if await asyncio.to_thread(self._share.memory.fits_beside, folder):
+                await self.begin_with(self._open(name, folder))
+                return
+        try:
+            async with self._share.hold():
+                await self._load_alone(serving, (self._share_tried, before))
+        except TimeoutError:
+            told = {"event": "model_not_drained", "again_seconds": _AGAIN_SECONDS}
+            log.warning("Model not loaded again: what runs takes too long", extra=told)
+            self._share_tried, self._not_before = before, self._loop.time() + _AGAIN_SECONDS
+
+    async def _load_alone(self, serving: Serving, shares: Sequence[float]) -> None:
+        """The present model in its own place, at the first of these shares at which it fits."""
+        old = held = self._current
+        self._alone = True
+        await asyncio.to_thread(old.engine.stop, 5.0)
+        old.model = None
+        await asyncio.to_thread(_free_memory)
+        for share in shares:
+            held = self._open(old.name, old.folder, share=share)
+            with suppress(LoadFailedError):
+                await self.begin_with(held)
+                break
+        self._alone = False
+        if self._current is not held:  # neither: nothing serves now
+            self.serving = None
+            self._keep(held)
+        elif self.serving is not None:
+            # Those who wait hold what served before: they go on with what serves now.
+            serving.generator = self.serving.generator
+
+    def _busy(self) -> bool:
+        following = self._following is not None and not self._following.done()
+        return self._opening is not None or following
 
     async def review(self) -> None:
         """Watch the files; a refused model is tried again as soon as they change."""
@@ -249,6 +303,10 @@ class Models:
 
     def _keep(self, held: _Held) -> None:
         """It failed: what serves goes on; where nothing serves, the failure is the state."""
+        if self._alone:
+            told = {"event": "share_refused", "model": held.name, "share": held.share}
+            log.error("Model cannot be loaded at this share of the GPUs", extra=told)
+            return
         if self.serving is not None:
             told = {"event": "model_rolled_back", "model": held.name, "serving": self._current.name}
             log.error("Model not taken; the old one serves on", extra=told)
@@ -278,8 +336,9 @@ class Models:
         await asyncio.to_thread(_free_memory)
 
     def _demand_free(self) -> None:
-        if self._opening is not None:
-            msg = f"model {self._opening.name!r} is being loaded: try again when that is done"
+        if self._busy():
+            name = self._current.name if self._opening is None else self._opening.name
+            msg = f"model {name!r} is being loaded: try again when that is done"
             raise BusyError(msg)
 
     def _folder(self, name: str) -> Path:
@@ -296,7 +355,7 @@ class Models:
             raise UnknownModelError(msg)
         return folder
 
-    def _open(self, name: str, folder: Path) -> _Held:
+    def _open(self, name: str, folder: Path, *, share: float | None = None) -> _Held:
         engine = Engine(
             load=lambda: self._read(held),
             deliver=self._deliver,
@@ -305,7 +364,7 @@ class Models:
         )
         outcome: asyncio.Future[None] = self._loop.create_future()
         outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-        held = _Held(name=name, folder=folder, engine=engine, outcome=outcome)
+        held = _Held(name=name, folder=folder, engine=engine, outcome=outcome, share=share)
         return held
 
     def _read(self, held: _Held) -> Decoder:
@@ -321,13 +380,15 @@ class Models:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from inference import canary, model
-        from inference.plan import plan, room_here
+        from inference.plan import plan
 
         settings = self._settings
         digest = model.digest(held.folder) if proof.manifest is None else proof.manifest.digest
-        self._share_loaded = self._share()
+        if held.share is None:
+            self._share_tried = self._share.now()
+        room = self._share.memory.room(self._share_tried if held.share is None else held.share)
         held.model = model.load(
-            plan(held.folder, room_here(self._share_loaded), offload=settings.offload_dir),
+            plan(held.folder, room, offload=settings.offload_dir),
             digest=digest,
             threads=settings.torch_threads,
             chunk=settings.prefill_chunk,
@@ -349,6 +410,11 @@ class Models:
         """From the decode thread."""
         with suppress(RuntimeError):  # the loop is gone: nobody is left to tell
             self._loop.call_soon_threadsafe(_settle, held)
+
+    def _state(self, now: Progress) -> State:
+        if self._unloaded:
+            return State.UNLOADED
+        return State.LOADING if self._alone else now.state
 
     def _all(self) -> list[_Held]:
         opening = [] if self._opening is None else [self._opening]

@@ -55,6 +55,16 @@ def room_here(utilisation: float) -> dict[Device, int]:
     return found
 
 
+def fits_beside(folder: Path) -> bool:
+    """Whether the first GPU has room for the whole model while all that is on it stays there."""
+    if not torch.cuda.is_available():
+        return False
+    free, _ = torch.cuda.mem_get_info(0)
+    unused = torch.cuda.memory_reserved(0) - torch.cuda.memory_allocated(0)
+    usable = int((free + unused) * (1 - _KEPT))
+    return int(compute_module_sizes(_skeleton(folder))[""]) <= usable
+
+
 def plan(folder: Path, room: Room, *, offload: Path | None = None) -> Plan:
     """Decide by the sizes in the configuration; TooLargeError says what is needed and is there."""
     skeleton = _skeleton(folder)

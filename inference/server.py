@@ -28,6 +28,7 @@ from inference.models import Models
 from inference.parts import PARTS, Parts
 from inference.repair import Repair
 from inference.settings import Settings
+from inference.share import Gpus, Share, Shared
 from inference.spans import NoTracer, Tracer
 from inference.ssd import Ssd
 
@@ -37,8 +38,11 @@ log = logging.getLogger("inference.server")
 class Server:
     """One process's server. Build it inside the event loop it shall run on."""
 
-    def __init__(self, settings: Settings, *, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, tracer: Tracer | None = None, shared: Shared | None = None
+    ) -> None:
         self._settings = settings
+        self._shared = shared or Gpus()
         self._tracer = tracer or NoTracer()
         self._loop = asyncio.get_running_loop()
         self.parts = self._assemble()
@@ -67,10 +71,14 @@ class Server:
         integrity = Integrity(
             sweep_seconds=settings.integrity_sweep_seconds, failed=metrics.unsound
         )
+        share = Share(
+            now=lambda: live.gpu_memory_utilization,
+            hold=lambda: admission.held(settings.drain_timeout),
+            memory=self._shared,
+        )
         served = Models(
-            settings=settings, cache=cache, integrity=integrity, deliver=self._deliver,
-            share=lambda: live.gpu_memory_utilization,
-        )  # fmt: skip
+            settings=settings, cache=cache, integrity=integrity, deliver=self._deliver, share=share
+        )
         gpus = Monitor(Nvml(), seconds=settings.gpu_seconds, used=devices_in_use)
         health = Health(
             settings=settings, models=served, admission=admission, ssd=ssd, cache=cache, gpus=gpus

@@ -9,8 +9,8 @@ from bench.inference.measure import Load, Pair, compare
 from bench.inference.report import rows_of, table
 from bench.inference.server import CPU, GPU, Serving, healer, make_model, transformers
 
-_CLIENTS = {1: 3, 8: 16, 32: 48, 64: 96}
-"""Clients at once, and requests that they send in all."""
+_CLIENTS = {1: 8, 8: 64, 32: 96, 64: 128}
+"""Clients at once, and requests of all: enough that one long answer decides little."""
 
 
 def loads(*, quick: bool) -> list[Load]:

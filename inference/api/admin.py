@@ -214,7 +214,7 @@ def _config(parts: Parts) -> dict[str, object]:
         "gpuMemoryUtilization": parts.live.gpu_memory_utilization,
         "applied": {
             "maxNumSeqs": "live",
-            "gpuMemoryUtilization": "at a load; what is on a GPU is loaded again",
+            "gpuMemoryUtilization": "at a load; what is on a GPU is loaded again for it",
         },
     }
 

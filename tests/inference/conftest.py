@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from inference.server import Server
 from inference.settings import Settings
+from inference.share import Shared
 from tests.inference.running import Running, Start
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -32,8 +33,11 @@ async def start(model_dir: Path) -> AsyncGenerator[Start]:
     """Starts servers with the given settings and stops them all."""
     async with AsyncExitStack() as stack:
 
-        async def begin(*, ready: bool = True, **settings: Any) -> Running:
-            running = await stack.enter_async_context(_running({"model": model_dir, **settings}))
+        async def begin(
+            *, ready: bool = True, shared: Shared | None = None, **settings: Any
+        ) -> Running:
+            wanted = {"model": model_dir, **settings}
+            running = await stack.enter_async_context(_running(wanted, shared))
             if ready:
                 await running.server.ready()
             return running
@@ -42,8 +46,8 @@ async def start(model_dir: Path) -> AsyncGenerator[Start]:
 
 
 @asynccontextmanager
-async def _running(settings: dict[str, Any]) -> AsyncGenerator[Running]:
-    server = Server(Settings(**settings))
+async def _running(settings: dict[str, Any], shared: Shared | None) -> AsyncGenerator[Running]:
+    server = Server(Settings(**settings), shared=shared)
     site = TestServer(server.application())
     async with TestClient(site) as client:
         yield Running(client=client, server=server)
