@@ -38,14 +38,14 @@ async def see(playbook: Playbook, *, patient: Patient, catalog: Catalog, clock: 
     findings = await look(asked_for(until, playbook), patient=patient, scope=scope, catalog=catalog)
     unknown = [finding for finding in findings if not finding.known]
     if unknown:
-        why = "; ".join(f"{finding.check} {finding.summary}" for finding in unknown)
+        why = "; ".join(finding.told for finding in unknown)
         return Sight(holds=None, reason=why, findings=findings)
     scope = build_scope(patient.incident, patient.service, now=now, findings=findings)
     try:
         holds = evaluate(until, scope)
     except PermanentError as error:
         return Sight(holds=None, reason=str(error), findings=findings)
-    seen = "; ".join(f"{finding.check} {finding.summary}" for finding in findings)
+    seen = "; ".join(finding.told for finding in findings)
     return Sight(holds=holds, reason=f"{until} is {str(holds).lower()} ({seen})", findings=findings)
 
 

@@ -68,3 +68,13 @@ class Finding:
     summary: str
     evidence: Evidence = field(default_factory=dict[str, Json])
     known: bool = True
+
+    @property
+    def told(self) -> str:
+        """Its name and what it saw; `breaker ssd is open` is not told as `breaker breaker ssd`."""
+        return with_name(self.check, self.summary)
+
+
+def with_name(check: str, said: str) -> str:
+    """What a check says behind its name, which may be its first word already."""
+    return said if said.startswith(f"{check} ") else f"{check} {said}"

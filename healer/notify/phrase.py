@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from healer.model.event import Ending
-from healer.model.outcome import Decision, Finding, Json, Result, Verdict
+from healer.model.outcome import Decision, Finding, Json, Result, Verdict, with_name
 from healer.notify.redact import plain, redact_value
 
 SHOWN = 6
@@ -83,8 +83,8 @@ def params(given: Mapping[str, Json]) -> str:
 
 def _finding(finding: Finding) -> str:
     said = plain(finding.summary, 200) or short(finding.check)
-    known = "" if finding.known else " not known:"
-    return f"{short(finding.check, 60)}{known} {said}"
+    name = short(finding.check, 60)
+    return with_name(name, said) if finding.known else f"{name} not known: {said}"
 
 
 def _verdict(verdict: Verdict) -> str:
