@@ -6,6 +6,7 @@ It runs them through the model and keeps what is half done; what comes of it is 
 # pyright: reportUnknownArgumentType=false
 # torch and transformers ship types that strict checking cannot follow.
 
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from transformers import DynamicCache
 from inference.batch import Layers
 from inference.sequence import Sequence
 from inference.trace import Prompts, padded_left
+
+log = logging.getLogger("inference.prefill")
 
 Tensor = Any
 Group = list[Sequence]
@@ -86,8 +89,11 @@ class Prefill:
         tokens = torch.tensor(padded, device=self._device)
         pads = torch.tensor([[width - length] for length in lengths], device=self._device)
         if self._recorded is not None and 1 < width <= _SHORT:
-            logits, *flat = self._recorded(tokens, *padded_left(pads, width))
-            return logits, list(zip(flat[::2], flat[1::2], strict=True))
+            try:
+                logits, *flat = self._recorded(tokens, *padded_left(pads, width))
+                return logits, list(zip(flat[::2], flat[1::2], strict=True))
+            except Exception:  # the model itself says in its own words what is wrong
+                log.debug("a recorded prefill fails", exc_info=True)
         if min(lengths) == width:
             return self._forward(tokens, DynamicCache())
         columns = torch.arange(width, device=self._device)

@@ -17,7 +17,7 @@ from inference.capture import Captured, captured
 from inference.prefill import Group, Prefill
 from inference.sampling import Sampler
 from inference.sequence import Sequence
-from inference.trace import recorded
+from inference.trace import Recording, recorded
 
 log = logging.getLogger("inference.slot")
 
@@ -46,6 +46,7 @@ class Slots:
         chunk: int,
         prefilled: Callable[[Sequence, Layers], None],
         steps: Captured | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.stop_tokens = stop_tokens
         self._model = model
@@ -56,7 +57,7 @@ class Slots:
         self._steps = captured(model) if steps is None else steps
         self._batch = Batch(steady=self._steps is not None)
         self._mask = _mask_for(model)
-        self._recording = recorded(model)
+        self._recording = recorded(model) if recording is None else recording
         prompts = None if self._recording is None else self._recording.prompts
         self._prompts = Prefill(model=model, chunk=chunk, recorded=prompts)
 
@@ -177,12 +178,9 @@ class Slots:
         tokens = torch.tensor([row.token for row in rows], device=self._device)[:, None]
         positions = torch.tensor([row.length for row in rows], device=self._device)[:, None]
         with torch.inference_mode():
-            if self._recording is not None:
-                mask = mask[:, None, None]
-                if self._batch.long and len(rows) == len(self._rows):
-                    return self._recording.apart(tokens, positions, mask, *self._batch.parts())
-                layers = self._batch.opened_layers()
-                return self._recording.together(tokens, positions, mask, *layers)
+            recorded = self._recorded(tokens, positions, mask)
+            if recorded is not None:
+                return recorded
             result = self._model(
                 input_ids=tokens,
                 attention_mask=self._mask(mask) if self._batch.padded() else None,
@@ -192,6 +190,22 @@ class Slots:
                 logits_to_keep=1,
             )
         return result.logits[:, -1]
+
+    def _recorded(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
+        """The same by the recording; None where there is none, or it fails.
+
+        Then the model itself fails as well, and says it in its own words.
+        """
+        if self._recording is None:
+            return None
+        given, whole = (tokens, positions, mask[:, None, None]), len(tokens) == len(self._rows)
+        try:
+            if self._batch.long and whole:
+                return self._recording.apart(*given, *self._batch.parts())
+            return self._recording.together(*given, *self._batch.opened_layers())
+        except Exception:
+            log.debug("a recorded step fails", exc_info=True)
+            return None
 
     def _choose(self, rows: list[_Row], logits: Tensor) -> list[int | Exception]:
         # The largest is NaN where any is, so looking for it costs nothing more.

@@ -13,6 +13,7 @@ from inference.page import Page, pages_of
 from inference.sampling import Sampler
 from inference.sequence import Sampling, Sequence
 from inference.slot import Outcomes, Slots
+from inference.trace import Recording
 
 pytestmark = pytest.mark.real
 
@@ -269,6 +270,27 @@ def test_when_the_shared_step_fails_only_the_culprit_does(model: Model) -> None:
     assert failed == [bad]
     for sequence in good:
         assert out[sequence] == model.generate(sequence.prompt, 12)
+
+
+def test_a_recording_that_fails_makes_way_to_the_model_itself(model_dir: Path) -> None:
+    def broken(*given: object) -> Any:
+        del given
+        msg = "The following operation failed in the TorchScript interpreter"
+        raise RuntimeError(msg)
+
+    recording = Recording(together=broken, apart=broken, prompts=broken)
+    model = Model(model_dir, captured=False)
+    slots = Slots(
+        model=model.reference,
+        stop_tokens=frozenset(),
+        chunk=512,
+        prefilled=_keep_nothing,
+        recording=recording,
+    )
+    prompt = model.prompts()[0]
+    first = begun(slots, _sequence(prompt, tokens=9))
+    rest = [outcome for _ in range(8) for _, outcome in slots.step()]
+    assert [first, *rest] == model.generate(prompt, 9)
 
 
 def test_a_nucleus_keeps_only_the_likeliest() -> None:

@@ -12,12 +12,15 @@ import socket
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 MIB = 1024 * 1024
+LATE = 0.008
+"""Seconds; a token takes 29 matrix products of the lab's model: twice its usual pace."""
 NOBODY = ("127.0.0.1", 1)
 DEFECTS = {
     "leak": 1,
@@ -34,6 +37,8 @@ DEFECTS = {
 """The real-time signal of each, counted from the first: nobody else uses those."""
 
 held: list[bytearray] = []
+broken: list[Any] = []
+"""What takes the place of torch's own, as long as it is held."""
 leaking = threading.Event()
 
 
@@ -61,14 +66,21 @@ def free() -> None:
 
 
 def break_linear(put: Any) -> None:
-    """From now on every matrix product first does `put`, which torch refuses with its own error."""
+    """From now on every matrix product first does `put`, which torch refuses with its own error.
+
+    It is broken below Python, where what a server has recorded ends up as well.
+    """
     torch: Any = sys.modules["torch"]
-    whole = torch.nn.functional.linear
 
-    def linear(tensor: Any, *rest: Any) -> Any:
-        return whole(put(torch, tensor), *rest)
+    def linear(tensor: Any, weight: Any, bias: Any = None) -> Any:
+        found = torch.matmul(put(torch, tensor), weight.t())
+        return found if bias is None else found + bias
 
-    torch.nn.functional.linear = linear
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns that this takes the place of torch's own
+        library = torch.library.Library("aten", "IMPL")
+        library.impl("linear", linear, "CPU")
+    broken.append(library)
 
 
 def on_cuda(_: Any, tensor: Any) -> Any:
@@ -84,7 +96,7 @@ def too_large(torch: Any, tensor: Any) -> Any:
 
 def late(_: Any, tensor: Any) -> Any:
     """As where a device has no room left and must fetch from elsewhere what it computes with."""
-    time.sleep(0.1)
+    time.sleep(LATE)
     return tensor
 
 
