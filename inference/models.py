@@ -7,22 +7,21 @@ nothing runs meanwhile, and who comes waits.
 """
 
 import asyncio
-import ctypes
-import gc
 import logging
 import os
 import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from inference.cache import PrefixCache
 from inference.engine import Decoder, Deliveries, Engine, Progress, State
 from inference.generation import Generator
-from inference.integrity import Integrity, Proof, UnsoundError, demand_unchanged, prove
+from inference.held import Held, Loaded, LoadFailedError, free_memory, settle
+from inference.integrity import Integrity, UnsoundError, demand_unchanged, prove
 from inference.serving import Serving
 from inference.settings import Settings
 from inference.share import Share
@@ -41,32 +40,6 @@ class UnknownModelError(Exception):
 
 class BusyError(Exception):
     """Another load is under way, or what is asked does not fit what is served."""
-
-
-class LoadFailedError(Exception):
-    """The model could not be loaded; what served before serves on."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Held:
-    name: str
-    folder: Path
-    engine: Engine
-    outcome: asyncio.Future[None]
-    share: float | None = None
-    """Of the GPUs' memory; None is the one in force when it is read."""
-    model: Any = field(default=None)
-    proof: Proof | None = field(default=None)
-    unsound: UnsoundError | None = field(default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """What a load came to."""
-
-    name: str
-    seconds: float
-    replaced: str | None
 
 
 class Models:
@@ -91,8 +64,8 @@ class Models:
         self._alone = False
         self._not_before = 0.0
         self._loop = asyncio.get_running_loop()
-        self._opening: _Held | None = None
-        self._retiring: list[_Held] = []
+        self._opening: Held | None = None
+        self._retiring: list[Held] = []
         self._ended: list[Progress] = []
         self._unloaded = False
         self._group: asyncio.TaskGroup | None = None
@@ -217,7 +190,7 @@ class Models:
         self._alone = True
         await asyncio.to_thread(old.engine.stop, 5.0)
         old.model = None
-        await asyncio.to_thread(_free_memory)
+        await asyncio.to_thread(free_memory)
         for share in shares:
             held = self._open(old.name, old.folder, share=share)
             with suppress(LoadFailedError):
@@ -246,7 +219,7 @@ class Models:
             with suppress(LoadFailedError):
                 await self.begin_with(self._open(self._current.name, self._current.folder))
 
-    def begin_with(self, held: _Held) -> asyncio.Future[Loaded]:
+    def begin_with(self, held: Held) -> asyncio.Future[Loaded]:
         """Load it in its own thread; the answer comes when it serves or has failed."""
         if self._group is None:
             msg = "the server is not running"
@@ -257,7 +230,7 @@ class Models:
         self._group.create_task(self._bring(held, result))
         return result
 
-    async def _bring(self, held: _Held, result: asyncio.Future[Loaded]) -> None:
+    async def _bring(self, held: Held, result: asyncio.Future[Loaded]) -> None:
         started = time.monotonic()
         held.engine.start()
         try:
@@ -274,7 +247,7 @@ class Models:
         finally:
             self._opening = None
 
-    def _take(self, held: _Held) -> str | None:
+    def _take(self, held: Held) -> str | None:
         """From here on it is this one; what the old one has begun it finishes."""
         old, before = self._current, self.serving
         model = held.model
@@ -301,7 +274,7 @@ class Models:
                 self._retire(old, before)
         return None if before is None else old.name
 
-    def _keep(self, held: _Held) -> None:
+    def _keep(self, held: Held) -> None:
         """It failed: what serves goes on; where nothing serves, the failure is the state."""
         if self._alone:
             told = {"event": "share_refused", "model": held.name, "share": held.share}
@@ -319,12 +292,12 @@ class Models:
         if held.unsound is not None:
             self.integrity.refuse(held.folder, held.unsound)
 
-    def _retire(self, held: _Held, serving: Serving) -> None:
+    def _retire(self, held: Held, serving: Serving) -> None:
         self._retiring.append(held)
         if self._group is not None:
             self._group.create_task(self._end(held, serving))
 
-    async def _end(self, held: _Held, serving: Serving) -> None:
+    async def _end(self, held: Held, serving: Serving) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_RETIRE_SECONDS):
                 await serving.unused.wait()
@@ -333,7 +306,7 @@ class Models:
         if held is not self._current:
             self._ended.append(held.engine.progress())
         held.model = None
-        await asyncio.to_thread(_free_memory)
+        await asyncio.to_thread(free_memory)
 
     def _demand_free(self) -> None:
         if self._busy():
@@ -355,7 +328,7 @@ class Models:
             raise UnknownModelError(msg)
         return folder
 
-    def _open(self, name: str, folder: Path, *, share: float | None = None) -> _Held:
+    def _open(self, name: str, folder: Path, *, share: float | None = None) -> Held:
         engine = Engine(
             load=lambda: self._read(held),
             deliver=self._deliver,
@@ -364,10 +337,10 @@ class Models:
         )
         outcome: asyncio.Future[None] = self._loop.create_future()
         outcome.add_done_callback(lambda done: done.cancelled() or done.exception())
-        held = _Held(name=name, folder=folder, engine=engine, outcome=outcome, share=share)
+        held = Held(name=name, folder=folder, engine=engine, outcome=outcome, share=share)
         return held
 
-    def _read(self, held: _Held) -> Decoder:
+    def _read(self, held: Held) -> Decoder:
         """On the new decode thread: torch and transformers are imported here, not at the start."""
         try:
             return self._read_proved(held)
@@ -375,7 +348,7 @@ class Models:
             held.unsound, held.model = error, None
             raise
 
-    def _read_proved(self, held: _Held) -> Decoder:
+    def _read_proved(self, held: Held) -> Decoder:
         proof = prove(held.folder)
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -406,35 +379,18 @@ class Models:
         held.proof = proof
         return cast("Decoder", held.model.decoder)
 
-    def _tell(self, held: _Held) -> None:
+    def _tell(self, held: Held) -> None:
         """From the decode thread."""
         with suppress(RuntimeError):  # the loop is gone: nobody is left to tell
-            self._loop.call_soon_threadsafe(_settle, held)
+            self._loop.call_soon_threadsafe(settle, held)
 
     def _state(self, now: Progress) -> State:
         if self._unloaded:
             return State.UNLOADED
         return State.LOADING if self._alone else now.state
 
-    def _all(self) -> list[_Held]:
+    def _all(self) -> list[Held]:
         opening = [] if self._opening is None else [self._opening]
         return list(
             {id(held): held for held in (self._current, *self._retiring, *opening)}.values()
         )
-
-
-def _settle(held: _Held) -> None:
-    if held.outcome.done():
-        return
-    progress = held.engine.progress()
-    if progress.state is State.READY:
-        held.outcome.set_result(None)
-    else:
-        held.outcome.set_exception(LoadFailedError(progress.failure))
-
-
-def _free_memory() -> None:
-    """Give back what the model held, to the system too where the C library can."""
-    gc.collect()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)

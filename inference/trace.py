@@ -5,16 +5,18 @@ models that are known to compute the same whatever the numbers are recorded, and
 proved equal to the model's own forward, bit for bit, is used. Anything else runs as it is.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUntypedBaseClass=false
+# pyright: reportUnknownArgumentType=false, reportUntypedBaseClass=false, reportPrivateUsage=false
 # torch and transformers ship types that strict checking cannot follow.
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.jit._state as jit_state
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
@@ -55,10 +57,11 @@ def recorded(model: Any) -> Recording | None:
         return None
     model.requires_grad_(requires_grad=False)
     try:
-        together = _proved(_together(model), (_rows(model, *size) for size in _SIZES))
-        with attention_apart(model):
-            apart = _proved(_apart(model), (_parts(model, *size) for size in _SIZES[::2]))
-        prompts = _proved(_prompts(model), (_texts(model, *size) for size in _SIZES))
+        with _room_of_its_own():
+            together = _proved(_together(model), (_rows(model, *size) for size in _SIZES))
+            with attention_apart(model):
+                apart = _proved(_apart(model), (_parts(model, *size) for size in _SIZES[::2]))
+            prompts = _proved(_prompts(model), (_texts(model, *size) for size in _SIZES))
     except Exception as error:  # noqa: BLE001 - whatever it is, the model itself still works
         log.warning("Model not recorded: %s", error, extra={"event": "not_recorded"})
         return None
@@ -78,6 +81,20 @@ def steady(model: Any) -> bool:
         # A recording would take what is kept on disk into memory.
         and getattr(model, "hf_device_map", None) is None
     )
+
+
+@contextmanager
+def _room_of_its_own() -> Generator[None]:
+    """torch keeps what is recorded, weights and all, for as long as the unit that it is put into.
+
+    By habit that is one for the whole process. This one goes with the recordings in it.
+    """
+    before = jit_state._python_cu  # noqa: SLF001 - torch looks for it there, and nowhere else
+    jit_state._python_cu = torch._C.CompilationUnit()  # noqa: SLF001
+    try:
+        yield
+    finally:
+        jit_state._python_cu = before  # noqa: SLF001
 
 
 def _proved(step: Callable[..., Any], given: Iterator[Given]) -> Any:

@@ -5,7 +5,8 @@ import asyncio
 from aiohttp import web
 
 from inference.api.error import BadRequestError, json_body
-from inference.models import BusyError, LoadFailedError, UnknownModelError
+from inference.held import LoadFailedError
+from inference.models import BusyError, UnknownModelError
 from inference.parts import PARTS
 from inference.serving import Serving
 
