@@ -1,5 +1,6 @@
 """What a real Alertmanager tells, and what it keeps to itself while something worse fires."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -40,16 +41,29 @@ def in_order(alerts: list[Labels]) -> list[Labels]:
     return sorted(alerts, key=lambda labels: sorted(labels.items()))
 
 
+LAST = "the last to come"
+
+
 async def told(alertmanager: Alertmanager, *alerts: Labels) -> list[Labels]:
-    """Which of these are not inhibited, once all are known."""
+    """Which of these are not inhibited, once Alertmanager has thought about the last of them.
+
+    It answers before that: what inhibits is told to it alert by alert, in the order in which they
+    came, so a pair behind all others shows how far it is.
+    """
     url = f"{alertmanager.url}/api/v2/alerts"
+    milder = {**alert("DiskSpaceLow", pod="a"), "namespace": LAST}
+    worse = {**alert("DiskSpaceCritical", pod="a"), "namespace": LAST}
     async with aiohttp.ClientSession() as session:
-        body = [{"labels": labels} for labels in alerts]
+        body = [{"labels": labels} for labels in (*alerts, milder, worse)]
         async with session.post(url, json=body) as answer:
             assert answer.status == 200, await answer.text()
-        async with session.get(url, params={"inhibited": "false"}) as answer:
-            found: list[Labels] = [one["labels"] for one in await answer.json()]
-    return found
+        async with asyncio.timeout(20):
+            while True:
+                async with session.get(url, params={"inhibited": "false"}) as answer:
+                    found: list[Labels] = [one["labels"] for one in await answer.json()]
+                if milder not in found:
+                    return [labels for labels in found if labels != worse]
+                await asyncio.sleep(0.05)
 
 
 PAIRS = [
