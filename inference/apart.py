@@ -23,7 +23,7 @@ Parts = tuple[Tensor, Tensor]
 _NAME = "sdpa_apart"
 _WORTH = 512
 """Places of padding that must be spared. Two calls instead of one cost a small model as much as
-some 300 (measured); the rest is for the rows that have to change places."""
+some 350 (measured); the rest is for the rows that have to change places."""
 
 
 def longest_apart(lengths: Sequence[int]) -> int:

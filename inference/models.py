@@ -2,8 +2,7 @@
 
 Every model has an engine and a thread of its own. A successor takes over only once it is loaded,
 proved and has sung as the canary of its seal; until then, and if it never does, the old one serves.
-Where there is no room for both, the same model with another share of the GPUs takes its own place:
-nothing runs meanwhile, and who comes waits.
+Only where there is no room for both does a model take its own place, and who comes waits meanwhile.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ from inference.held import Held, Loaded, LoadFailedError, free_memory, settle
 from inference.integrity import Integrity, UnsoundError, demand_unchanged, prove
 from inference.serving import Serving
 from inference.settings import Settings
-from inference.share import Share
+from inference.share import Share, foresee
 from inference.verify import Fault, Reason
 
 log = logging.getLogger("inference.models")
@@ -153,8 +152,7 @@ class Models:
     def follow(self) -> None:
         """Load the present model again when its share of the GPUs has changed.
 
-        Beside the old one where there is room for both, else in its place. Where it does not fit,
-        what served before serves on. Without a GPU nothing changes.
+        What serves is not given up for what is seen to fail. Without a GPU nothing changes.
         """
         current = self._current.model
         if self._share.now() == self._share_tried or self._busy() or current is None:
@@ -172,10 +170,16 @@ class Models:
     async def _follow(self, serving: Serving) -> None:
         before, self._share_tried = self._share_tried, self._share.now()
         name, folder = self._current.name, self._current.folder
-        with suppress(LoadFailedError):
-            if await asyncio.to_thread(self._share.memory.fits_beside, folder):
+        memory, share, offload = self._share.memory, self._share_tried, self._settings.offload_dir
+        seen = await asyncio.to_thread(foresee, folder, memory, share, offload=offload)
+        if seen.refusal:
+            told = {"event": "share_refused", "share": share, "reason": seen.refusal}
+            log.error("Model not loaded again: it would fail at this share", extra=told)
+            return
+        if seen.beside:
+            with suppress(LoadFailedError):
                 await self.begin_with(self._open(name, folder))
-                return
+            return
         try:
             async with self._share.hold():
                 await self._load_alone(serving, (self._share_tried, before))

@@ -88,15 +88,26 @@ class Prefill:
         padded = [[0] * (width - len(each.prompt)) + each.prompt for each in group]
         tokens = torch.tensor(padded, device=self._device)
         pads = torch.tensor([[width - length] for length in lengths], device=self._device)
-        if self._recorded is not None and 1 < width <= _SHORT:
-            try:
-                logits, *flat = self._recorded(tokens, *padded_left(pads, width))
-                return logits, list(zip(flat[::2], flat[1::2], strict=True))
-            except Exception:  # the model itself says in its own words what is wrong
-                log.debug("a recorded prefill fails", exc_info=True)
-        if min(lengths) == width:
+        uneven = min(lengths) < width
+        if self._recorded is None or not 1 < width <= _SHORT:
+            return self._plainly(tokens, pads, uneven=uneven)
+        try:
+            logits, *flat = self._recorded(tokens, *padded_left(pads, width))
+        except Exception:
+            log.debug("a recorded prefill fails", exc_info=True)
+            result = self._plainly(
+                tokens, pads, uneven=uneven
+            )  # which says in its own words what is wrong
+            log.warning("Recorded prefill given up", extra={"event": "recording_given_up"})
+            self._recorded = None
+            return result
+        return logits, list(zip(flat[::2], flat[1::2], strict=True))
+
+    def _plainly(self, tokens: Tensor, pads: Tensor, *, uneven: bool) -> Result:
+        """By the model itself. A mask that hides nothing would only cost it time."""
+        if not uneven:
             return self._forward(tokens, DynamicCache())
-        columns = torch.arange(width, device=self._device)
+        columns = torch.arange(tokens.shape[1], device=self._device)
         return self._forward(
             tokens,
             DynamicCache(),

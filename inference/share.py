@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from inference.integrity import prove
+
 
 class Shared(Protocol):
     """Memory of which a model may have a share."""
@@ -44,6 +46,28 @@ class Gpus:
         from inference.plan import room_here
 
         return room_here(share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What can be said of loading a model before anything is given up for it."""
+
+    beside: bool = False
+    """Is there room for it beside all that is there?"""
+    refusal: str = ""
+    """Why it would fail; '' where nothing speaks against it."""
+
+
+def foresee(folder: Path, memory: Shared, share: float, *, offload: Path | None) -> Prospect:
+    """Look at every byte of the files and at the room at that share. For a thread: it is slow."""
+    from inference.plan import plan
+
+    try:
+        prove(folder)
+        plan(folder, memory.room(share), offload=offload)
+        return Prospect(beside=memory.fits_beside(folder))
+    except Exception as error:  # noqa: BLE001 - whatever it is, what serves must not be given up for it
+        return Prospect(refusal=str(error) or type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

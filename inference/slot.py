@@ -178,9 +178,9 @@ class Slots:
         tokens = torch.tensor([row.token for row in rows], device=self._device)[:, None]
         positions = torch.tensor([row.length for row in rows], device=self._device)[:, None]
         with torch.inference_mode():
-            recorded = self._recorded(tokens, positions, mask)
-            if recorded is not None:
-                return recorded
+            found = self._recorded(tokens, positions, mask)
+            if found is not None:
+                return found
             result = self._model(
                 input_ids=tokens,
                 attention_mask=self._mask(mask) if self._batch.padded() else None,
@@ -189,12 +189,16 @@ class Slots:
                 use_cache=True,
                 logits_to_keep=1,
             )
+        if self._recording is not None:  # it has failed, and the model itself does not
+            log.warning("Recorded step given up", extra={"event": "recording_given_up"})
+            self._recording = None
         return result.logits[:, -1]
 
     def _recorded(self, tokens: Tensor, positions: Tensor, mask: Tensor) -> Tensor | None:
         """The same by the recording; None where there is none, or it fails.
 
-        Then the model itself fails as well, and says it in its own words.
+        Then the model itself is asked. It fails as well, and says it in its own words; or it does
+        not, and the recording is given up.
         """
         if self._recording is None:
             return None

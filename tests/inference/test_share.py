@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from inference.engine import State
 from inference.server import Server
 from tests.inference.running import Running, Start
 
@@ -26,6 +25,8 @@ class Card:
 
     beside: bool
     size: int = 20 * MB
+    next: list[int] = field(default_factory=list[int])
+    """Sizes at the next looks, as where somebody else takes room meanwhile."""
     rooms: list[int] = field(default_factory=list[int])
     looks: list[Callable[[], object]] = field(default_factory=list[Callable[[], object]])
     seen: list[object] = field(default_factory=list[object])
@@ -41,7 +42,7 @@ class Card:
         """The room at this share; and what those who look see at that moment."""
         gc.collect()
         self.seen += [look() for look in self.looks]
-        self.rooms.append(int(share * self.size))
+        self.rooms.append(int(share * (self.next.pop(0) if self.next else self.size)))
         return {"cpu": self.rooms[-1]}
 
 
@@ -71,8 +72,8 @@ async def test_with_room_for_both_the_new_one_is_loaded_beside_the_old(start: St
     first = running.server.parts.models.engine
     await _share(running, 0.8)
     await _until(lambda: running.server.parts.models.engine is not first)
-    assert card.rooms == [18 * MB, 16 * MB]
-    assert card.seen == [True]
+    assert card.rooms == [18 * MB, 16 * MB, 16 * MB], "at the start, foreseen, and loaded"
+    assert card.seen == [True, True]
     assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
 
 
@@ -95,7 +96,9 @@ async def test_without_room_for_both_what_runs_is_finished_and_who_comes_waits(
         assert parts.health.alive()
         asked.append(group.create_task(running.complete(prompt="one two", max_tokens=60)))
         await _until(lambda: parts.models.engine is not first)
-    assert card.seen == [(True, 0)], "the old model must be gone before the new one is read"
+    foreseen, loaded = card.seen
+    assert foreseen == (False, 1)
+    assert loaded == (True, 0), "the old model must be gone before the new one is read"
     for done in asked:
         status, answer = done.result()
         assert (status, answer["choices"]) == (200, wanted["choices"])
@@ -103,49 +106,60 @@ async def test_without_room_for_both_what_runs_is_finished_and_who_comes_waits(
     assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
 
 
-async def test_a_share_that_is_too_small_is_told_and_the_one_before_serves_on(
+async def test_a_share_that_is_too_small_is_told_and_nothing_is_given_up_for_it(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    card = Card(beside=False)
+    running = await start(shared=card, gpu_memory_utilization=0.9)
+    models = running.server.parts.models
+    first = models.engine
+    await _share(running, 0.2)
+    await _until(lambda: "it would fail at this share" in caplog.text)
+    for _ in range(3):  # it is not tried for ever
+        models.follow()
+        assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
+    assert models.engine is first
+    assert card.rooms == [18 * MB, 4 * MB]
+
+
+async def test_a_model_whose_files_are_damaged_now_is_not_given_up(
+    start: Start, model_dir: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(model_dir, folder)
+    running = await start(shared=Card(beside=False), model=folder)
+    first = running.server.parts.models.engine
+    (folder / "config.json").unlink()
+    await _share(running, 0.7)
+    await _until(lambda: "it would fail at this share" in caplog.text)
+    assert running.server.parts.models.engine is first
+    assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
+
+
+async def test_where_the_room_is_gone_after_all_the_share_before_serves_on(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     card = Card(beside=False)
     running = await start(shared=card, gpu_memory_utilization=0.9)
     parts = running.server.parts
     first = parts.models.engine
-    await _share(running, 0.2)
+    card.next = [20 * MB, 0]
+    await _share(running, 0.8)
     await _until(lambda: parts.models.engine is not first and parts.health.ready())
-    assert card.rooms == [18 * MB, 4 * MB, 18 * MB]
+    assert card.rooms == [18 * MB, 16 * MB, 0, 18 * MB]
     assert "Model cannot be loaded at this share of the GPUs" in caplog.text
     assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
-    again = parts.models.engine
-    parts.models.follow()
-    await asyncio.sleep(0)
-    assert parts.models.engine is again, "what was refused is not tried for ever"
 
 
-async def test_where_it_fits_at_neither_the_engine_has_failed_and_a_restart_may_help(
+async def test_where_it_is_gone_for_both_the_engine_has_failed_and_a_restart_may_help(
     start: Start,
 ) -> None:
     card = Card(beside=False)
     running = await start(shared=card)
-    card.size = 0
+    card.next = [20 * MB, 0, 0]
     await _share(running, 0.7)
     await _until(lambda: not running.server.parts.health.alive())
     assert (await running.complete(prompt="x", max_tokens=1))[0] == 503
-
-
-async def test_a_model_found_damaged_then_is_refused_until_it_is_restored(
-    start: Start, model_dir: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "tiny"
-    shutil.copytree(model_dir, folder)
-    running = await start(shared=Card(beside=False), model=folder, integrity_seconds=0.1)
-    parts = running.server.parts
-    (folder / "config.json").rename(folder / "config.away")
-    await _share(running, 0.7)
-    await _until(lambda: parts.models.progress().state is State.REFUSED)
-    assert (await running.complete(prompt="x", max_tokens=1))[0] == 503
-    (folder / "config.away").rename(folder / "config.json")
-    await _until(parts.health.ready)
-    assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
 
 
 async def test_where_what_runs_takes_too_long_the_old_model_serves_on(
@@ -162,4 +176,4 @@ async def test_where_what_runs_takes_too_long_the_old_model_serves_on(
         assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
     assert long.result()[0] == 200
     assert running.server.parts.models.engine is first
-    assert len(card.rooms) == 1
+    assert len(card.rooms) == 2, "it was foreseen, and not loaded"

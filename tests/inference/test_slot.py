@@ -272,9 +272,13 @@ def test_when_the_shared_step_fails_only_the_culprit_does(model: Model) -> None:
         assert out[sequence] == model.generate(sequence.prompt, 12)
 
 
-def test_a_recording_that_fails_makes_way_to_the_model_itself(model_dir: Path) -> None:
+def test_a_recording_that_fails_makes_way_to_the_model_itself(
+    model_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[object] = []
+
     def broken(*given: object) -> Any:
-        del given
+        asked.append(given)
         msg = "The following operation failed in the TorchScript interpreter"
         raise RuntimeError(msg)
 
@@ -291,6 +295,9 @@ def test_a_recording_that_fails_makes_way_to_the_model_itself(model_dir: Path) -
     first = begun(slots, _sequence(prompt, tokens=9))
     rest = [outcome for _ in range(8) for _, outcome in slots.step()]
     assert [first, *rest] == model.generate(prompt, 9)
+    assert len(asked) == 2, "prefill and step are tried once each, and then given up"
+    assert "Recorded prefill given up" in caplog.text
+    assert "Recorded step given up" in caplog.text
 
 
 def test_a_nucleus_keeps_only_the_likeliest() -> None:

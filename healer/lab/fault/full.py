@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from healer.lab.fault.contract import Say
 from healer.lab.fault.inside import Defect, send
 from healer.lab.fault.proof import shown
+from healer.lab.fault.silence import silenced
 from healer.lab.remote import Remote
 from healer.lab.site import SITES
 
@@ -37,10 +38,8 @@ class MemoryFull:
             what="it takes memory",
             proof=USED,
         )
-        silence = await remote.silence({"service": site.name})
-        say(f"Somebody silenced {site.name}, for it is known that it takes memory.")
         async with contextlib.AsyncExitStack() as stack:
-            try:
+            async with silenced(remote, site, why="it is known that it takes memory", say=say):
                 pods = await remote.ready_pods(site.namespace, site.selector)
                 await stack.enter_async_context(growth.strike(remote, say=say))
                 await send(remote, site, pods[0], "halt")
@@ -48,7 +47,5 @@ class MemoryFull:
                 over = f"[{STEADY_FOR}:1s]"
                 grown = f"max_over_time({resident}{over}) - min_over_time({resident}{over})"
                 await shown(remote, grown, lambda value: value < JITTER, within=60)
-            finally:
-                await remote.unsilence(silence)
             say(f"{pods[0]}: its memory is nearly used up, and stays as it is.")
             yield datetime.now(UTC)

@@ -10,13 +10,14 @@ from healer.lab.fault.flood import Asked, flowing
 from healer.lab.fault.inside import Defect, send
 from healer.lab.fault.proof import shown
 from healer.lab.fault.rollout import rolled_out
+from healer.lab.fault.silence import silenced
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
 VARIABLE = {"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "max_split_size_mb:128"}
 SETTLED_WITHIN = 90.0
 RATE, ASKED = 0.6, Asked(tokens=30)
-"""A sound server answers in three seconds, a slow one in six, and just keeps up."""
+"""A sound server answers in three seconds, a slow one in seven, and just keeps up."""
 USED, FREE = "DCGM_FI_DEV_FB_USED{{where}}", "DCGM_FI_DEV_FB_FREE{{where}}"
 FULL = f"max({USED} / ({USED} + {FREE})) > 0.95"
 
@@ -84,8 +85,6 @@ class GpuCrowded:
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
         """Returns when its GPU is full and it is slow. In the end the leak is freed."""
         site = SITES[self.service]
-        silence = await remote.silence({"service": site.name, "alertname": "GPUMemoryHigh"})
-        say("Somebody silenced what is known: that the GPU is nearly full.")
         leak = Defect(
             name=self.name,
             service=self.service,
@@ -94,11 +93,10 @@ class GpuCrowded:
             proof=FULL,
         )
         flow = flowing(remote, site.name, rate=RATE, say=say, asked=ASKED)
-        try:
-            async with leak.strike(remote, say=say), flow:
-                (slow, *_) = await remote.ready_pods(site.namespace, site.selector)
-                await send(remote, site, slow, "slow")
-                say(f"{slow}: it has no room left to compute in, and is slow.")
-                yield
-        finally:
-            await remote.unsilence(silence)
+        known = {"alertname": "GPUMemoryHigh"}
+        quiet = silenced(remote, site, known, why="its GPU is known to be nearly full", say=say)
+        async with quiet, leak.strike(remote, say=say), flow:
+            (slow, *_) = await remote.ready_pods(site.namespace, site.selector)
+            await send(remote, site, slow, "slow")
+            say(f"{slow}: it has no room left to compute in, and is slow.")
+            yield

@@ -15,6 +15,7 @@ from healer.lab.fault.contract import Say
 from healer.lab.fault.hung import signalled
 from healer.lab.fault.inside import send
 from healer.lab.fault.proof import shown
+from healer.lab.fault.silence import silenced
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
@@ -38,9 +39,7 @@ class Looping:
         """It begins when it has died too often within the hour, and waits to be started again."""
         site = SITES[self.service]
         pod = (await remote.ready_pods(site.namespace, site.selector))[0]
-        silence = await remote.silence({"service": site.name})
-        say(f"Somebody silenced {site.name}, for it is known that {pod} died.")
-        try:
+        async with silenced(remote, site, why=f"it is known that {pod} died", say=say):
             for number in range(1, DEATHS + 1):
                 await self._die(remote, site, pod)
                 say(f"{pod} died {number} of {DEATHS} times.")
@@ -48,8 +47,6 @@ class Looping:
                     await _ready(remote, site, pod, wanted=True)
             where = f'{{namespace="{site.namespace}"}}'
             await shown(remote, OFTEN.replace("{{where}}", where), lambda value: value > 0)
-        finally:
-            await remote.unsilence(silence)
         yield datetime.now(UTC)
 
     async def _die(self, remote: Remote, site: Site, pod: str) -> None:

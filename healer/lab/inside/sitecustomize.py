@@ -20,7 +20,7 @@ from typing import Any
 
 MIB = 1024 * 1024
 LATE = 0.008
-"""Seconds; a token takes 29 matrix products of the lab's model: twice its usual pace."""
+"""Seconds. A token takes 29 matrix products of the lab's model: 0.23 s, where it takes 0.1."""
 NOBODY = ("127.0.0.1", 1)
 DEFECTS = {
     "leak": 1,

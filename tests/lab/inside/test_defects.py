@@ -19,6 +19,21 @@ sys.stdout.write(str(len(sitecustomize.held)) + "\\n")
 """
 
 
+BROKEN = """
+import os, signal, sys
+import torch
+weight, given = torch.ones(3, 4), torch.ones(2, 4)
+recorded = torch.jit.trace(lambda tensor: torch.nn.functional.linear(tensor, weight), given)
+for name in ("sound", "broken"):
+    try:
+        with torch.inference_mode():
+            sys.stdout.write(f"{name}: {recorded(given).tolist()}\\n")
+    except RuntimeError as error:
+        sys.stdout.write(f"{name}: {'cannot be multiplied' in str(error)}\\n")
+    os.kill(os.getpid(), int(sys.argv[2]))
+"""
+
+
 def run(word: str, *, told: bool) -> tuple[int, str]:
     """A program with that argument; its status, and what it says of what it holds."""
     process = subprocess.Popen(
@@ -50,6 +65,19 @@ def test_another_program_is_not_armed_and_dies_of_the_signal_as_always() -> None
     status, _ = run("verify", told=True)
 
     assert status == -(signal.SIGRTMIN + DEFECTS["leak"])
+
+
+@pytest.mark.real
+def test_what_torch_has_recorded_meets_a_broken_device_as_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN, "serve", str(signal.SIGRTMIN + DEFECTS["misshapen"])],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(INSIDE)},
+    )
+
+    assert done.stdout.splitlines() == ["sound: [[4.0, 4.0, 4.0], [4.0, 4.0, 4.0]]", "broken: True"]
 
 
 @pytest.mark.parametrize("number", DEFECTS.values())
