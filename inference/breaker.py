@@ -113,6 +113,11 @@ class Breaker:
                 self._trying = False
                 self._move(Circuit.CLOSED)
 
+    def abstain(self) -> None:
+        """The call did not need the dependency after all: what it has proved is nothing."""
+        with self._lock:
+            self._trying = False
+
     def fail(self, error: str, kind: Kind = Kind.WRITE) -> None:
         """The call failed."""
         with self._lock:

@@ -190,15 +190,17 @@ def _writing(folder: Path, key: str, codec: Codec, page: Page) -> Any:
     return lambda: _write(folder, key, codec, page)
 
 
-def _write(folder: Path, key: str, codec: Codec, page: Page) -> None:
+def _write(folder: Path, key: str, codec: Codec, page: Page) -> int:
+    """Bytes written; none where the page is there already."""
     target = folder / f"{key}.safetensors"
     if target.exists():
-        return
+        return 0
     temporary = folder / f".tmp-{os.getpid()}-{key[:16]}"
     folder.mkdir(exist_ok=True)
     try:
-        temporary.write_bytes(codec.encode(page))
+        written = temporary.write_bytes(codec.encode(page))
         temporary.replace(target)
+        return written
     finally:
         temporary.unlink(missing_ok=True)
 

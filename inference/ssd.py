@@ -1,6 +1,7 @@
 """The SSD volume: every read and write of it happens on one thread here, behind the breaker.
 
-A dead disk may hang this thread; the event loop and the decode thread never wait for it.
+A dead disk may hang this thread; the event loop and the decode thread never wait for it. An
+operation whose result is empty found nothing to read or to write: it proves nothing of the volume.
 """
 
 import logging
@@ -185,8 +186,14 @@ class Ssd:
         seconds = self._clock() - started
         self.slow += self.breaker.is_slow(seconds)
         if kind is not None:
-            self.breaker.succeed(seconds, kind)
+            self._tell(result, seconds, kind)
         return result
+
+    def _tell(self, result: object, seconds: float, kind: Kind) -> None:
+        if result or self.breaker.is_slow(seconds):
+            self.breaker.succeed(seconds, kind)
+        else:
+            self.breaker.abstain()
 
     def _note(self, error: Exception, kind: Kind | None) -> None:
         self._outcomes.append((self._clock(), True))
@@ -209,7 +216,8 @@ class Ssd:
         self.last_error = ""
         return ""
 
-    def _probe(self) -> None:
+    def _probe(self) -> int:
+        """Bytes that were written and read back."""
         path = self.root / f".health-{os.getpid()}"
         data = os.urandom(4096)
         try:
@@ -220,6 +228,7 @@ class Ssd:
             if path.read_bytes() != data:
                 msg = f"{path}: read back something else than was written"
                 raise OSError(msg)
+            return len(data)
         finally:
             path.unlink(missing_ok=True)
 

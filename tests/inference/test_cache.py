@@ -52,8 +52,9 @@ class Bench:
     """A cache on a folder; a second one on the same folder is a restarted server."""
 
     def __init__(self, root: Path) -> None:
+        self.now = 0.0
         self.failures: list[Exception] = []
-        self.breaker = Breaker(failures=3, retry_seconds=30, slow_seconds=5)
+        self.breaker = Breaker(failures=3, retry_seconds=30, slow_seconds=5, clock=lambda: self.now)
         self.ssd = Ssd(root, breaker=self.breaker, failed=self.failures.append)
         self.cache = PrefixCache(ssd=self.ssd, page_tokens=4, ram_bytes=100, read_timeout=5)
         self.codec = TextCodec()
@@ -126,6 +127,42 @@ async def test_a_corrupt_file_is_a_miss_a_failure_and_gone(
     assert len(again.failures) == 1
     assert again.breaker.status().failures == 1
     assert len(again.files()) == 1
+
+
+async def test_corrupt_files_open_the_circuit_though_each_is_looked_for_again_when_it_is_gone(
+    tmp_path: Path, benches: list[Bench]
+) -> None:
+    bench = await _filled(tmp_path, benches)
+    prompts = [[number] * 5 for number in range(20, 23)]
+    for prompt in prompts:
+        bench.cache.keep(prompt, [_page("x")].__getitem__, digest="model-a")
+    await bench.settled()
+    for path in bench.files():
+        path.write_bytes(b"\0")
+    benches.append(Bench(tmp_path))
+    again = benches[-1]
+    for prompt in prompts:
+        assert again.breaker.state is Circuit.CLOSED
+        assert await again.cache.find(prompt, digest="model-a") == []
+        assert await again.cache.find(prompt, digest="model-a") == []
+    assert again.breaker.state is Circuit.OPEN
+    assert "garbled" in again.breaker.status().last_error
+
+
+async def test_a_page_that_is_there_already_does_not_close_the_circuit_of_a_full_disk(
+    tmp_path: Path, benches: list[Bench]
+) -> None:
+    bench = await _filled(tmp_path, benches)
+    bench.cache.detach()
+    bench.cache.attach(bench.codec, "model-a")
+    bench.breaker.trip("No space left on device")
+    bench.now += 60
+    bench.cache.keep(PROMPT[:4], [_page("one")].__getitem__, digest="model-a")
+    await bench.settled()
+    assert bench.breaker.state is Circuit.HALF_OPEN
+    bench.cache.keep([9] * 4, [_page("new")].__getitem__, digest="model-a")
+    await bench.settled()
+    assert bench.breaker.state is Circuit.CLOSED
 
 
 async def test_an_unusable_folder_opens_the_circuit_and_ram_goes_on(
