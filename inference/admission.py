@@ -43,6 +43,8 @@ class Claim:
 
     priority: int = 0
     deadline: float | None = None
+    tokens: int = 0
+    """What prompt and answer come to at their longest."""
 
 
 _PLAIN = Claim()
@@ -56,18 +58,24 @@ class _Turn:
 
 
 class Admission:
-    """By priority, then first come, first served, up to a limit that may change at any time."""
+    """By priority, then first come, first served, up to a limit that may change at any time.
+
+    `room` says whether so many requests fit into memory, given the tokens of the longest of them.
+    Nobody overtakes one who waits for room, and who is alone is always let in.
+    """
 
     def __init__(
         self,
         *,
         limit: Callable[[], int],
+        room: Callable[[int, int], bool] = lambda requests, tokens: True,
         max_queued: int,
         age_seconds: float = 1.0,
         overload_status: int = 429,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
+        self._room = room
         self._max_queued = max_queued
         self._age_seconds = age_seconds
         self._overload_status = overload_status
@@ -79,10 +87,15 @@ class Admission:
         self._idle.set()
         self._quiet = asyncio.Event()
         self._holds = 0
-        self.active = 0
+        self._running: list[int] = []
         self.rejected = 0
         self.draining = False
         self._told = -math.inf
+
+    @property
+    def active(self) -> int:
+        """Requests that were let in and have not left."""
+        return len(self._running)
 
     @property
     def queued(self) -> int:
@@ -99,15 +112,15 @@ class Admission:
         try:
             yield
         finally:
-            self._leave()
+            self._leave(claim)
 
     def admit_waiting(self) -> None:
         """Let in whom the limit allows now."""
-        while self._waiting and self._has_place():
-            turn = self._waiting.pop(0).future
-            if not turn.done():
-                self.active += 1
-                turn.set_result(None)
+        while self._waiting and self._has_place(self._waiting[0].claim):
+            turn = self._waiting.pop(0)
+            if not turn.future.done():
+                self._running.append(turn.claim.tokens)
+                turn.future.set_result(None)
         if self.active == 0 and not self._waiting:
             self._idle.set()
 
@@ -146,15 +159,17 @@ class Admission:
             self._holds -= 1
             self.admit_waiting()
 
-    def _has_place(self) -> bool:
-        return not self._holds and self.active < self._limit()
+    def _has_place(self, claim: Claim) -> bool:
+        if self._holds or self.active >= self._limit():
+            return False
+        return not self._running or self._room(self.active + 1, max(claim.tokens, *self._running))
 
     async def _enter(self, claim: Claim) -> None:
         if self.draining:
             msg = "the server is draining and takes no new requests"
             raise DrainingError(msg, retry_after=self.retry_after())
-        if not self._waiting and self._has_place():
-            self.active += 1
+        if not self._waiting and self._has_place(claim):
+            self._running.append(claim.tokens)
             self._idle.clear()
             return
         if len(self._waiting) >= self._max_queued:
@@ -201,7 +216,7 @@ class Admission:
         except asyncio.CancelledError:
             done = turn.future.done() and not turn.future.cancelled()
             if done and turn.future.exception() is None:
-                self._leave()  # let in and gone at the same moment: pass the place on
+                self._leave(claim)  # let in and gone at the same moment: pass the place on
             else:
                 with suppress(ValueError):
                     self._waiting.remove(turn)
@@ -219,8 +234,8 @@ class Admission:
         self._idle.clear()
         return turn
 
-    def _leave(self) -> None:
-        self.active -= 1
+    def _leave(self, claim: Claim) -> None:
+        self._running.remove(claim.tokens)
         if not self.active:
             self._quiet.set()
         self._left.append(self._clock())

@@ -16,12 +16,11 @@ from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
 from inference.apart import longest_apart
+from inference.room import Room
 
 Tensor = Any
 Layers = list[tuple[Tensor, Tensor]]
 
-_SPARE = 64
-_SPARE_STEADY = 256
 _SMALL = 8192
 """Places, rows by columns, of buffers that are kept when the last row leaves."""
 
@@ -33,9 +32,10 @@ class Batch:
     `made` counts how often they were made anew.
     """
 
-    def __init__(self, *, steady: bool = False) -> None:
+    def __init__(self, *, room: Room, steady: bool = False) -> None:
         self.cache: Any = DynamicCache()
         self.made = 0
+        self._bound = room
         self._steady = steady
         self._starts: list[int] = []
         self._open: Tensor = None
@@ -86,7 +86,8 @@ class Batch:
         if self.rows:
             self._changed()
         elif self._steady and self.cache.layers and self._room() * self._columns() <= _SMALL:
-            self.low = self.high = 0
+            self.low = self.high = self.long = 0
+            self._parted = True
         else:
             self.clear()
 
@@ -162,13 +163,16 @@ class Batch:
     def _fit(self, rows: int, width: int) -> None:
         room = self._room()
         if rows > room or width > self.high or self.high == self._columns():
-            self._resize(max(rows, 2 * room if rows > room else rows), width)
+            self._resize(rows, width, more=2 * room if rows > room else 0)
 
-    def _resize(self, rows: int, width: int) -> None:
-        """Room for so many rows, with `width` columns at least before the next one."""
+    def _resize(self, rows: int, width: int, *, more: int = 0) -> None:
+        """Room for so many rows, for `more` if it can be, with `width` columns at least before the
+        next one.
+        """
         held = self.high - self.low
         high = max(width, held)
-        columns = high + max(_SPARE_STEADY if self._steady else _SPARE, high // 4)
+        columns = self._bound.columns(high)
+        rows = max(rows, self._bound.rows(more, columns))
         stays = self._steady and rows <= self._room() and columns <= self._columns() <= 2 * columns
         self.made += not stays
         for layer in self.cache.layers:

@@ -67,7 +67,9 @@ def _kv_usage(parts: Parts) -> float:
     serving = parts.models.serving
     if serving is None:
         return 0.0
-    return parts.models.progress().cached / (parts.live.max_num_seqs * serving.budget)
+    most = parts.live.max_num_seqs * serving.budget
+    held = parts.models.progress().cached
+    return held / (most if serving.room.places is None else min(most, serving.room.places))
 
 
 def _health(parts: Parts) -> None:

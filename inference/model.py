@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from inference.batch import Layers
 from inference.page import Page, TensorCodec, pages_of
 from inference.plan import Plan
+from inference.room import AHEAD, AHEAD_STEADY, Room
 from inference.sequence import Sequence
 from inference.slot import Slots
 from inference.text import Tokenizer
@@ -33,6 +34,8 @@ class Loaded:
     tokenizer: Tokenizer
     codec: TensorCodec
     context: int
+    """Tokens that a request may come to, by the model and by the room for its keys and values."""
+    room: Room
     vocabulary: int
     digest: str
     parameters: int
@@ -79,19 +82,28 @@ def load(
     def prefilled(sequence: Sequence, layers: Layers) -> None:
         keep(sequence, pages_of(layers, page_tokens))
 
-    slots = Slots(model=model, stop_tokens=_stop_tokens(model), chunk=chunk, prefilled=prefilled)
+    room = _room(model, plan.rest)
+    slots = Slots(
+        model=model, stop_tokens=_stop_tokens(model), chunk=chunk, prefilled=prefilled, room=room
+    )
+    most = int(model.config.max_position_embeddings)
     loaded = Loaded(
         decoder=slots,
         network=model,
         tokenizer=_HuggingFaceTokenizer(plan.folder),
         codec=TensorCodec(),
-        context=int(model.config.max_position_embeddings),
+        context=room.longest(most),
+        room=room,
         vocabulary=int(model.config.vocab_size),
         digest=digest,
         parameters=sum(int(each.numel()) for each in model.parameters()),
         device=plan.device,
     )
-    log.info("Model loaded", extra={"event": "model_loaded", "parameters": loaded.parameters})
+    told = {"event": "model_loaded", "parameters": loaded.parameters, "places": room.places}
+    log.info("Model loaded", extra=told)
+    if loaded.context < most:
+        told = {"event": "context_shortened", "context": loaded.context, "model": most}
+        log.warning("No room for the keys and values of the model's whole context", extra=told)
     return loaded
 
 
@@ -121,6 +133,18 @@ def _spread(folder: Path, plan: Plan) -> Any:
         offload_folder=None if plan.offload is None else str(plan.offload),
     )  # fmt: skip
     return model.eval()
+
+
+def _room(model: Any, rest: int | None) -> Room:
+    """Places in so many bytes."""
+    ahead = AHEAD if model.device.type == "cpu" else AHEAD_STEADY
+    if rest is None:
+        return Room(ahead=ahead)
+    config = model.config.get_text_config(decoder=True)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    place = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    return Room(places=max(0, rest) // place, ahead=ahead)
 
 
 def _demand_config(folder: Path) -> None:

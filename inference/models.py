@@ -157,13 +157,10 @@ class Models:
         current = self._current.model
         if self._share.now() == self._share_tried or self._busy() or current is None:
             return
-        if self._loop.time() < self._not_before:
+        early = self._loop.time() < self._not_before
+        if early or self.serving is None or self._group is None:
             return
-        if (
-            self.serving is None
-            or self._group is None
-            or not self._share.memory.holds(current.device)
-        ):
+        if not self._share.memory.holds(current.device):
             return
         self._following = self._group.create_task(self._follow(self.serving))
 
@@ -265,6 +262,7 @@ class Models:
             tokenizer=model.tokenizer,
             context=model.context,
             budget=min(self._settings.max_request_tokens or model.context, model.context),
+            room=model.room,
             vocabulary=model.vocabulary,
         )
         self._current, self._unloaded = held, False

@@ -26,6 +26,8 @@ Room = Mapping[Device, int]
 
 _KEPT = 0.1
 """Share of each device that is left to keys, values and what the sums need on the way."""
+_SUMS = 0.05
+"""Of that, what the sums need."""
 _GB = 1e9
 
 
@@ -41,6 +43,8 @@ class Plan:
     device: str
     map: Mapping[str, Device] | None = None
     offload: Path | None = None
+    rest: int | None = None
+    """Bytes for keys and values; None where they are not bounded."""
 
 
 def room_here(utilisation: float) -> dict[Device, int]:
@@ -72,7 +76,8 @@ def plan(folder: Path, room: Room, *, offload: Path | None = None) -> Plan:
     usable = {device: int(bytes_ * (1 - _KEPT)) for device, bytes_ in room.items()}
     fastest = next(iter(usable))
     if needed <= usable[fastest]:
-        return Plan(folder=folder, device=_named(fastest))
+        rest = int(room[fastest] * (1 - _SUMS)) - needed
+        return Plan(folder=folder, device=_named(fastest), rest=rest)
     gpus = sum(size for device, size in usable.items() if device != "cpu")
     if needed > gpus and offload is None:
         there = ", ".join(f"{size / _GB:.3f} GB on {_named(at)}" for at, size in usable.items())

@@ -57,6 +57,7 @@ class Server:
         )
         admission = Admission(
             limit=lambda: min(settings.max_active, live.max_num_seqs),
+            room=self._takes,
             max_queued=settings.max_queued,
             age_seconds=settings.priority_age_seconds,
             overload_status=settings.overload_status,
@@ -139,6 +140,10 @@ class Server:
         if self.parts.ssd is not None:
             await asyncio.to_thread(self.parts.ssd.close, 1.0)
         await asyncio.to_thread(self._tracer.close)
+
+    def _takes(self, requests: int, tokens: int) -> bool:
+        serving = self.parts.serving
+        return serving is None or serving.room.takes(requests, tokens)
 
     def _deliver(self, events: Deliveries) -> None:
         """From the decode thread to the loop, one crossing for a whole step."""

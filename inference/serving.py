@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from inference.generation import Generator as Generating
+from inference.room import Room
 from inference.text import Tokenizer
 
 
@@ -25,6 +26,7 @@ class Serving:
     tokenizer: Tokenizer
     context: int
     budget: int
+    room: Room
     vocabulary: int
     created: int = field(default_factory=lambda: int(time.time()))
     users: int = 0

@@ -15,6 +15,7 @@ import torch
 from inference.batch import Batch, Layers
 from inference.capture import Captured, captured
 from inference.prefill import Group, Prefill
+from inference.room import Room
 from inference.sampling import Sampler
 from inference.sequence import Sequence
 from inference.trace import Recording, recorded
@@ -25,6 +26,7 @@ Tensor = Any
 Outcomes = list[tuple[Sequence, int | Exception]]
 
 _NO_NUMBERS = "the logits hold NaN or infinity"
+_UNBOUNDED = Room()
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -36,7 +38,10 @@ class _Row:
 
 
 class Slots:
-    """The decoder that the engine drives; every method runs on the decode thread."""
+    """The decoder that the engine drives; every method runs on the decode thread.
+
+    `made` stands for the graphs that are otherwise made of the model where it allows it.
+    """
 
     def __init__(
         self,
@@ -45,8 +50,8 @@ class Slots:
         stop_tokens: frozenset[int],
         chunk: int,
         prefilled: Callable[[Sequence, Layers], None],
-        steps: Captured | None = None,
-        recording: Recording | None = None,
+        room: Room = _UNBOUNDED,
+        made: Captured | Recording | None = None,
     ) -> None:
         self.stop_tokens = stop_tokens
         self._model = model
@@ -54,10 +59,10 @@ class Slots:
         self._prefilled = prefilled
         self._fresh: list[tuple[Sequence, Layers]] = []
         self._rows: list[_Row] = []
-        self._steps = captured(model) if steps is None else steps
-        self._batch = Batch(steady=self._steps is not None)
+        self._steps = made if isinstance(made, Captured) else captured(model)
+        self._batch = Batch(room=room, steady=self._steps is not None)
         self._mask = _mask_for(model)
-        self._recording = recorded(model) if recording is None else recording
+        self._recording = made if isinstance(made, Recording) else recorded(model)
         prompts = None if self._recording is None else self._recording.prompts
         self._prompts = Prefill(model=model, chunk=chunk, recorded=prompts)
 

@@ -14,13 +14,15 @@ _WORDS = {"high": -10, "normal": 0, "low": 10}
 _MOST = 100
 
 
-def claim_of(request: web.Request, priority: int | str | None, *, longest: float) -> Claim:
+def claim_of(
+    request: web.Request, priority: int | str | None, *, longest: float, tokens: int
+) -> Claim:
     """The header wins over the body, for gateways set it; `longest` 0 sets no limit of its own."""
     now = asyncio.get_running_loop().time()
     seconds = [each for each in (longest, _timeout(request)) if each]
     deadline = now + min(seconds) if seconds else None
     given = request.headers.get(PRIORITY_HEADER, priority)
-    return Claim(priority=_priority(given), deadline=deadline)
+    return Claim(priority=_priority(given), deadline=deadline, tokens=tokens)
 
 
 def _priority(given: int | str | None) -> int:

@@ -120,7 +120,8 @@ async def _serve(
 ) -> web.StreamResponse:
     """Wait for a place, generate, and hold the place until the last byte is out."""
     longest = parts.settings.request_timeout
-    claim = claim_of(request, asked.priority, longest=longest)
+    tokens = len(order.prompt) + order.max_tokens
+    claim = claim_of(request, asked.priority, longest=longest, tokens=tokens)
     answer = _Answer(request, parts, serving, order, shape, claim)
     status = "error"
     try:

@@ -157,6 +157,43 @@ async def test_who_has_priority_is_served_first_and_equals_by_arrival() -> None:
     assert gate.inside == ["a", "high", "b", "c", "low"]
 
 
+async def test_who_does_not_fit_beside_those_that_run_waits_and_is_not_overtaken() -> None:
+    admission = Admission(
+        limit=lambda: 9, room=lambda requests, tokens: requests * tokens <= 100, max_queued=9
+    )
+    gate = Gate(admission)
+    async with asyncio.TaskGroup() as group:
+        for name, tokens in (("a", 20), ("b", 20), ("long", 60), ("short", 1), ("c", 30)):
+            group.create_task(gate.visit(name, Claim(tokens=tokens)))
+            await _settle()
+        assert (gate.inside, admission.queued) == (["a", "b"], 3)
+        gate.exits["a"].set()
+        await _settle()
+        assert (gate.inside, admission.queued) == (["a", "b"], 3)
+        gate.exits["b"].set()
+        await _settle()
+        assert gate.inside == ["a", "b", "long"]
+        gate.exits["long"].set()
+        await _settle()
+        assert gate.inside == ["a", "b", "long", "short", "c"]
+        for name in ("short", "c"):
+            gate.exits[name].set()
+    assert admission.active == 0
+
+
+async def test_who_is_alone_is_let_in_whatever_the_room() -> None:
+    gate = Gate(Admission(limit=lambda: 9, room=lambda requests, tokens: False, max_queued=9))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a", Claim(tokens=5)))
+        group.create_task(gate.visit("b", Claim(tokens=5)))
+        await _settle()
+        assert gate.inside == ["a"]
+        gate.exits["a"].set()
+        await _settle()
+        assert gate.inside == ["a", "b"]
+        gate.exits["b"].set()
+
+
 async def test_who_has_waited_long_enough_goes_before_newer_priority() -> None:
     now = 0.0
     gate = Gate(Admission(limit=lambda: 1, max_queued=9, age_seconds=2.0, clock=lambda: now))

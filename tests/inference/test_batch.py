@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from inference.apart import longest_apart
 from inference.batch import Batch, Layers
+from inference.room import AHEAD, AHEAD_STEADY, Room
 
 pytestmark = pytest.mark.real
 
@@ -19,11 +20,12 @@ LAYERS, HEADS, SIZE = 2, 2, 3
 class Books:
     """A batch beside what it should hold: each row as a plain list of columns."""
 
-    def __init__(self, seed: int, *, steady: bool = False) -> None:
+    def __init__(self, seed: int, *, steady: bool = False, places: int | None = None) -> None:
         import torch
 
         self.torch: Any = torch
-        self.batch = Batch(steady=steady)
+        self.room = Room(places=places, ahead=AHEAD_STEADY if steady else AHEAD)
+        self.batch = Batch(room=self.room, steady=steady)
         self.rows: list[list[Any]] = []
         self.random = random.Random(seed)
         self.torch.manual_seed(seed)
@@ -129,6 +131,33 @@ def test_every_row_keeps_its_own(
     for move in moves:
         move(books)
         books.check()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    steady=st.booleans(),
+    places=st.integers(4_000, 40_000),
+    asked=st.lists(st.tuples(st.integers(1, 900), st.integers(1, 200), st.booleans()), max_size=25),
+)
+def test_who_fits_by_the_room_takes_no_more_of_it_than_there_is(
+    steady: bool, places: int, asked: list[tuple[int, int, bool]]
+) -> None:
+    books = Books(0, steady=steady, places=places)
+    final: list[int] = []
+    for prompt, answer, leave in asked:
+        longest = max([prompt + answer, *final])
+        if not books.room.takes(len(final) + 1, longest):
+            continue
+        books.join([prompt])
+        final.append(prompt + answer)
+        for _ in range(min(each - len(row) for each, row in zip(final, books.rows, strict=True))):
+            books.step()
+            keys = books.batch.cache.layers[0].keys
+            assert keys.shape[0] * keys.shape[2] <= places
+        if leave:
+            books.leave([0])
+            final[0] = final[-1]
+            final.pop()
 
 
 @pytest.mark.parametrize("steady", [False, True])

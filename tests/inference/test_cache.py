@@ -142,10 +142,10 @@ async def test_corrupt_files_open_the_circuit_though_each_is_looked_for_again_wh
     benches.append(Bench(tmp_path))
     again = benches[-1]
     for prompt in prompts:
-        assert again.breaker.state is Circuit.CLOSED
+        assert again.breaker.status().state is Circuit.CLOSED
         assert await again.cache.find(prompt, digest="model-a") == []
         assert await again.cache.find(prompt, digest="model-a") == []
-    assert again.breaker.state is Circuit.OPEN
+    assert again.breaker.status().state is Circuit.OPEN
     assert "garbled" in again.breaker.status().last_error
 
 
@@ -159,10 +159,10 @@ async def test_a_page_that_is_there_already_does_not_close_the_circuit_of_a_full
     bench.now += 60
     bench.cache.keep(PROMPT[:4], [_page("one")].__getitem__, digest="model-a")
     await bench.settled()
-    assert bench.breaker.state is Circuit.HALF_OPEN
+    assert bench.breaker.status().state is Circuit.HALF_OPEN
     bench.cache.keep([9] * 4, [_page("new")].__getitem__, digest="model-a")
     await bench.settled()
-    assert bench.breaker.state is Circuit.CLOSED
+    assert bench.breaker.status().state is Circuit.CLOSED
 
 
 async def test_an_unusable_folder_opens_the_circuit_and_ram_goes_on(

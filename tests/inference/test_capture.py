@@ -6,6 +6,7 @@ import pytest
 
 from inference.batch import Batch
 from inference.capture import Captured, Step, captured
+from inference.room import AHEAD_STEADY, Room
 from tests.inference.test_trace import tiny
 
 pytestmark = pytest.mark.real
@@ -28,7 +29,7 @@ def filled(rows: int, columns: int, batch: Batch | None = None) -> Batch:
     """A batch whose rows begin one after the other."""
     import torch
 
-    batch = batch or Batch(steady=True)
+    batch = batch or Batch(room=Room(ahead=AHEAD_STEADY), steady=True)
     keys, values = torch.randn(2, rows, 2, columns, 8, generator=torch.Generator()).unbind()
     batch.join([(keys, values), (values, keys)], [columns - row for row in range(rows)])
     return batch

@@ -21,9 +21,12 @@ def _ignore(event: Event) -> None:
 
 
 def test_what_fits_goes_whole_to_the_fastest_device(model_dir: Path) -> None:
-    assert plan(model_dir, {"cpu": 100 * MB}) == Plan(folder=model_dir, device="cpu")
+    whole = plan(model_dir, {"cpu": 100 * MB})
+    assert whole.rest is not None
+    assert 80 * MB < whole.rest < 95 * MB, "what weights and sums leave to keys and values"
+    assert whole == Plan(folder=model_dir, device="cpu", rest=whole.rest)
     assert plan(model_dir, {0: 100 * MB, "cpu": 100 * MB}) == Plan(
-        folder=model_dir, device="cuda:0"
+        folder=model_dir, device="cuda:0", rest=whole.rest
     )
 
 

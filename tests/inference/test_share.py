@@ -106,6 +106,26 @@ async def test_without_room_for_both_what_runs_is_finished_and_who_comes_waits(
     assert (await running.complete(prompt="x", max_tokens=1))[0] == 200
 
 
+async def test_requests_whose_keys_and_values_have_no_room_beside_each_other_take_turns(
+    start: Start,
+) -> None:
+    running = await start(shared=Card(beside=True, size=13 * MB), step_floor=0.002)
+    serving, admission = running.server.parts.serving, running.server.parts.admission
+    assert serving is not None
+    assert serving.context < 2048, "what does not even fit alone is refused"
+    status, told = await running.complete(prompt="x", max_tokens=2000)
+    assert (status, told["error"]["code"]) == (400, "context_length_exceeded")
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(running.complete(prompt=f"{number}", max_tokens=300))
+            for number in range(6)
+        ]
+        await _until(lambda: admission.active + admission.queued == 6)
+        assert 1 < admission.active < 6
+        assert admission.queued > 0
+    assert {each.result()[0] for each in asked} == {200}
+
+
 async def test_a_share_that_is_too_small_is_told_and_nothing_is_given_up_for_it(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:

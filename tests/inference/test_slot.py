@@ -66,7 +66,7 @@ class Model:
                 stop_tokens=self.slots.stop_tokens,
                 chunk=24,
                 prefilled=lambda _, layers: self.kept.append(pages_of(layers, 8)),
-                steps=Captured(self.loaded.network, run_again),
+                made=Captured(self.loaded.network, run_again),
             )
         auto: Any = AutoModelForCausalLM
         self.reference: Any = auto.from_pretrained(
@@ -289,7 +289,7 @@ def test_a_recording_that_fails_makes_way_to_the_model_itself(
         stop_tokens=frozenset(),
         chunk=512,
         prefilled=_keep_nothing,
-        recording=recording,
+        made=recording,
     )
     prompt = model.prompts()[0]
     first = begun(slots, _sequence(prompt, tokens=9))
