@@ -82,6 +82,12 @@ async def test_a_killed_container_is_restarted_and_its_signal_remembered(lab: La
     assert (last["exitCode"], last["signal"], last["reason"]) == (137, 9, "Error")
 
 
+async def test_containers_step_back_for_what_would_not_share_their_cpus(lab: Lab) -> None:
+    lab.run(**shell("nice", restartPolicy="Never"))
+    await lab.ended()
+    assert int(await lab.log()) == min(os.nice(0) + 10, 19)
+
+
 async def test_a_program_that_is_not_there_is_a_start_error(lab: Lab) -> None:
     lab.run(**shell("", command=["no-such-program"]))
     ended = await lab.ended()
