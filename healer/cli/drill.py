@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from healer.cli.output import clean, columns
 from healer.cli.timeline import TimelinePrinter, terminal_width
-from healer.lab.drill.report import REACTS_WITHIN, Report, in_words
+from healer.lab.drill.report import Report, in_words
 from healer.lab.drill.scenario import Ending
 
 _ENDINGS = {
@@ -57,7 +57,7 @@ def _times(report: Report) -> str:
     took, react = report.times, in_words(report.react, digits=2)
     rows = [
         ("detect  (fault -> alert received)", in_words(took["detect"]), ""),
-        ("react   (alert received -> first step)", react, f"< {REACTS_WITHIN:g} s"),
+        ("react   (alert received -> first step)", react, f"< {report.reacts_within:g} s"),
         ("act     (fault -> first step)", in_words(took["act"]), ""),
         ("heal    (fault -> verified healed)", in_words(took["heal"]), report.scenario.expected),
     ]

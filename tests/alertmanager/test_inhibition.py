@@ -48,7 +48,8 @@ async def told(alertmanager: Alertmanager, *alerts: Labels) -> list[Labels]:
     """Which of these are not inhibited, once Alertmanager has thought about the last of them.
 
     It answers before that: what inhibits is told to it alert by alert, in the order in which they
-    came, so a pair behind all others shows how far it is.
+    came, so a pair behind all others shows how far it is. It looks at them one after the other, so
+    only what is asked after that is from one moment.
     """
     url = f"{alertmanager.url}/api/v2/alerts"
     milder = {**alert("DiskSpaceLow", pod="a"), "namespace": LAST}
@@ -57,12 +58,14 @@ async def told(alertmanager: Alertmanager, *alerts: Labels) -> list[Labels]:
         body = [{"labels": labels} for labels in (*alerts, milder, worse)]
         async with session.post(url, json=body) as answer:
             assert answer.status == 200, await answer.text()
+        heard = False
         async with asyncio.timeout(20):
             while True:
                 async with session.get(url, params={"inhibited": "false"}) as answer:
                     found: list[Labels] = [one["labels"] for one in await answer.json()]
-                if milder not in found:
+                if heard:
                     return [labels for labels in found if labels != worse]
+                heard = milder not in found
                 await asyncio.sleep(0.05)
 
 

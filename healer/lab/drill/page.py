@@ -7,7 +7,7 @@ from html import escape
 
 from healer.lab.contract import Object
 from healer.lab.drill.plot import Mark, Plot
-from healer.lab.drill.report import REACTS_WITHIN, Report, in_words
+from healer.lab.drill.report import Report, in_words
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem;
@@ -129,7 +129,7 @@ def _times(report: Report) -> list[tuple[str, ...]]:
     return [
         ("detect", in_words(took["detect"]), ""),
         ("act", in_words(took["act"]), ""),
-        ("alert to first step", react, f"< {REACTS_WITHIN:g} s"),
+        ("alert to first step", react, f"< {report.reacts_within:g} s"),
         ("heal", in_words(took["heal"]), report.scenario.expected or "-"),
     ]
 

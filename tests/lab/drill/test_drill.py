@@ -21,8 +21,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def drill(home: Path, name: str, *options: str) -> dict[str, Any]:
-    """The report of a drill that must pass."""
-    command = [sys.executable, "-m", "healer", "lab", "drill", name, *options]
+    """The report of a drill that must pass; how soon is no matter while other tests run beside."""
+    command = [sys.executable, "-m", "healer", "lab", "drill", name, "--first-step=30", *options]
     command += ["--home", str(home), "--factor", "120", "-o", "json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 0, f"{done.stderr}\n{done.stdout}"

@@ -100,6 +100,10 @@ LATE = "its first step came 1.00 s after the alert, not < 1"
 def test_the_first_step_must_come_within_a_second_of_the_alert() -> None:
     assert LATE not in report(ALERTS, STARTED, apart=0.99).faults
     assert LATE in report(ALERTS, STARTED, apart=1).faults
+    patient = replace(report(ALERTS, STARTED, apart=1), reacts_within=1.5)
+    assert not any("first step" in one for one in patient.faults)
+    slow = replace(report(ALERTS, STARTED, apart=2), reacts_within=1.5)
+    assert "its first step came 2.00 s after the alert, not < 1.5" in slow.faults
 
 
 def test_a_guard_or_a_person_may_make_the_first_step_wait_but_not_a_later_one() -> None:
