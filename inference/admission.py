@@ -211,6 +211,7 @@ class Admission:
 
     async def _turn(self, claim: Claim) -> None:
         turn = self._enqueue(claim)
+        self.admit_waiting()  # it may have gone before one that does not fit, and fit itself
         try:
             await turn.future
         except asyncio.CancelledError:

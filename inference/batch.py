@@ -36,6 +36,7 @@ class Batch:
         self.cache: Any = DynamicCache()
         self.made = 0
         self._bound = room
+        self._beside = 0
         self._steady = steady
         self._starts: list[int] = []
         self._open: Tensor = None
@@ -85,11 +86,18 @@ class Batch:
                     layer.move(self.rows, row)
         if self.rows:
             self._changed()
-        elif self._steady and self.cache.layers and self._room() * self._columns() <= _SMALL:
+        elif self._steady and self.cache.layers and self._reserved() * self._columns() <= _SMALL:
             self.low = self.high = self.long = 0
             self._parted = True
         else:
             self.clear()
+
+    def make_way(self, places: int) -> None:
+        """For prompts that are on their way, so many places: give back what only waits for more."""
+        self._beside = places
+        taken, bound = self._reserved() * self._columns() if self.rows else 0, self._bound.places
+        if bound is not None and taken + places > bound and self._reserved() > self.rows:
+            self._resize(self.rows, self.high - self.low, exact=True)
 
     def part(self) -> list[tuple[int, int]]:
         """Bring rows that are looked at apart to the front; the pairs that changed places."""
@@ -154,26 +162,27 @@ class Batch:
         """The rows that a forward sees, and its columns but the new one."""
         return slice(self._first, self._last), self.low, self.high
 
-    def _room(self) -> int:
+    def _reserved(self) -> int:
         return int(self.cache.layers[0].keys.shape[0])
 
     def _columns(self) -> int:
         return int(self.cache.layers[0].keys.shape[-2])
 
     def _fit(self, rows: int, width: int) -> None:
-        room = self._room()
+        room = self._reserved()
         if rows > room or width > self.high or self.high == self._columns():
             self._resize(rows, width, more=2 * room if rows > room else 0)
 
-    def _resize(self, rows: int, width: int, *, more: int = 0) -> None:
+    def _resize(self, rows: int, width: int, *, more: int = 0, exact: bool = False) -> None:
         """Room for so many rows, for `more` if it can be, with `width` columns at least before the
-        next one.
+        next one. Steady buffers in which they fit stay, unless it is to be `exact`.
         """
         held = self.high - self.low
         high = max(width, held)
         columns = self._bound.columns(high)
-        rows = max(rows, self._bound.rows(more, columns))
-        stays = self._steady and rows <= self._room() and columns <= self._columns() <= 2 * columns
+        rows = max(rows, self._bound.rows(more, columns, beside=self._beside))
+        fits = rows <= self._reserved() and columns <= self._columns() <= 2 * columns
+        stays = self._steady and fits and not exact
         self.made += not stays
         for layer in self.cache.layers:
             if stays:

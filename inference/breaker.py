@@ -114,7 +114,7 @@ class Breaker:
                 self._move(Circuit.CLOSED)
 
     def abstain(self) -> None:
-        """The call did not need the dependency after all: what it has proved is nothing."""
+        """The call proved nothing: it found nothing to read, or nothing to write."""
         with self._lock:
             self._trying = False
 

@@ -57,7 +57,8 @@ def _vllm(parts: Parts) -> None:
     )
     metrics.gauge(
         "vllm:kv_cache_usage_perc",
-        "Tokens that requests hold, as a share (0 to 1) of what as many as may run could hold",
+        "Tokens that requests hold, as a share (0 to 1) of what as many as may run could hold, or "
+        "of the GPU's room for them if that is less",
         lambda: _kv_usage(parts),
     )
     metrics.counter("vllm:num_preemptions", "Never: who was let in keeps its place", lambda: 0)
@@ -69,7 +70,8 @@ def _kv_usage(parts: Parts) -> float:
         return 0.0
     most = parts.live.max_num_seqs * serving.budget
     held = parts.models.progress().cached
-    return held / (most if serving.room.places is None else min(most, serving.room.places))
+    most = most if serving.room.places is None else min(most, serving.room.places)
+    return held / max(1, most)
 
 
 def _health(parts: Parts) -> None:

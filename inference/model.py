@@ -21,6 +21,7 @@ from inference.room import AHEAD, AHEAD_STEADY, Room
 from inference.sequence import Sequence
 from inference.slot import Slots
 from inference.text import Tokenizer
+from inference.trace import steady
 
 log = logging.getLogger("inference.model")
 
@@ -137,7 +138,7 @@ def _spread(folder: Path, plan: Plan) -> Any:
 
 def _room(model: Any, rest: int | None) -> Room:
     """Places in so many bytes."""
-    ahead = AHEAD if model.device.type == "cpu" else AHEAD_STEADY
+    ahead = AHEAD_STEADY if model.device.type == "cuda" and steady(model) else AHEAD
     if rest is None:
         return Room(ahead=ahead)
     config = model.config.get_text_config(decoder=True)

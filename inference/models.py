@@ -23,7 +23,7 @@ from inference.held import Held, Loaded, LoadFailedError, free_memory, settle
 from inference.integrity import Integrity, UnsoundError, demand_unchanged, prove
 from inference.serving import Serving
 from inference.settings import Settings
-from inference.share import Share, foresee
+from inference.share import Share, foresee, placed
 from inference.verify import Fault, Reason
 
 log = logging.getLogger("inference.models")
@@ -355,15 +355,14 @@ class Models:
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         from inference import canary, model
-        from inference.plan import plan
 
         settings = self._settings
         digest = model.digest(held.folder) if proof.manifest is None else proof.manifest.digest
         if held.share is None:
             self._share_tried = self._share.now()
-        room = self._share.memory.room(self._share_tried if held.share is None else held.share)
+        share = self._share_tried if held.share is None else held.share
         held.model = model.load(
-            plan(held.folder, room, offload=settings.offload_dir),
+            placed(held.folder, self._share.memory, share, offload=settings.offload_dir),
             digest=digest,
             threads=settings.torch_threads,
             chunk=settings.prefill_chunk,

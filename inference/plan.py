@@ -21,13 +21,13 @@ from inference import memory
 
 Device = int | str
 """As accelerate names them: the number of a GPU, cpu, disk."""
-Room = Mapping[Device, int]
+Free = Mapping[Device, int]
 """Bytes that each device has for weights, the fastest first."""
 
 _KEPT = 0.1
 """Share of each device that is left to keys, values and what the sums need on the way."""
 _SUMS = 0.05
-"""Of that, what the sums need."""
+"""Share of each device that the sums need on the way; what is left of `_KEPT` is for the others."""
 _GB = 1e9
 
 
@@ -69,7 +69,7 @@ def fits_beside(folder: Path) -> bool:
     return int(compute_module_sizes(_skeleton(folder))[""]) <= usable
 
 
-def plan(folder: Path, room: Room, *, offload: Path | None = None) -> Plan:
+def plan(folder: Path, room: Free, *, offload: Path | None = None) -> Plan:
     """Decide by the sizes in the configuration; TooLargeError says what is needed and is there."""
     skeleton = _skeleton(folder)
     needed = int(compute_module_sizes(skeleton)[""])

@@ -44,6 +44,11 @@ class Prefill:
         self._recorded = recorded
         self._begun: dict[Sequence, _Begun] = {}
 
+    @property
+    def tokens(self) -> int:
+        """Of all prompts that are not through yet."""
+        return sum(len(sequence.prompt) for sequence in self._begun)
+
     def begin(self, sequence: Sequence) -> None:
         """Start from the cached prefix where there is one."""
         start = _Begun(cache=None)

@@ -22,9 +22,9 @@ class Room:
         """Columns of a buffer in which so many are in use."""
         return held + max(self.ahead, held // 4)
 
-    def rows(self, wanted: int, columns: int) -> int:
-        """Rows of so many columns, as many as are wanted or as there is room for."""
-        return wanted if self.places is None else min(wanted, self.places // columns)
+    def rows(self, wanted: int, columns: int, *, beside: int = 0) -> int:
+        """Rows of so many columns, as many as are wanted or as there is room for beside others."""
+        return wanted if self.places is None else min(wanted, (self.places - beside) // columns)
 
     def takes(self, requests: int, tokens: int) -> bool:
         """Do so many requests fit, when the longest of them comes to so many tokens?

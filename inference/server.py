@@ -27,6 +27,7 @@ from inference.metrics import Metrics
 from inference.models import Models
 from inference.parts import PARTS, Parts
 from inference.repair import Repair
+from inference.room import Room
 from inference.settings import Settings
 from inference.share import Gpus, Share, Shared
 from inference.spans import NoTracer, Tracer
@@ -45,6 +46,7 @@ class Server:
         self._shared = shared or Gpus()
         self._tracer = tracer or NoTracer()
         self._loop = asyncio.get_running_loop()
+        self._room = Room()
         self.parts = self._assemble()
 
     def _assemble(self) -> Parts:
@@ -142,8 +144,10 @@ class Server:
         await asyncio.to_thread(self._tracer.close)
 
     def _takes(self, requests: int, tokens: int) -> bool:
+        """By the room of the model that serves, or did: those who wait for an unloaded one run."""
         serving = self.parts.serving
-        return serving is None or serving.room.takes(requests, tokens)
+        self._room = self._room if serving is None else serving.room
+        return self._room.takes(requests, tokens)
 
     def _deliver(self, events: Deliveries) -> None:
         """From the decode thread to the loop, one crossing for a whole step."""
@@ -161,8 +165,8 @@ class Server:
         """Every second: live settings, degradation, a disk that hangs."""
         parts = self.parts
         while True:
-            if parts.live.refresh(lambda _: parts.metrics.error("config")):
-                parts.admission.admit_waiting()
+            parts.live.refresh(lambda _: parts.metrics.error("config"))
+            parts.admission.admit_waiting()  # the limits may be others, and the model's room
             parts.models.follow()
             if parts.ssd is not None:
                 parts.ssd.watch()

@@ -5,11 +5,14 @@ torch is imported when something is asked, not before: importing it takes second
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from inference.integrity import prove
+
+if TYPE_CHECKING:
+    from inference.plan import Plan
 
 
 class Shared(Protocol):
@@ -58,13 +61,19 @@ class Prospect:
     """Why it would fail; '' where nothing speaks against it."""
 
 
-def foresee(folder: Path, memory: Shared, share: float, *, offload: Path | None) -> Prospect:
-    """Look at every byte of the files and at the room at that share. For a thread: it is slow."""
+def placed(folder: Path, memory: Shared, share: float, *, offload: Path | None) -> "Plan":
+    """Where its weights go. What is left to keys and values bounds them only where a share does."""
     from inference.plan import plan
 
+    found = plan(folder, memory.room(share), offload=offload)
+    return found if memory.holds(found.device) else replace(found, rest=None)
+
+
+def foresee(folder: Path, memory: Shared, share: float, *, offload: Path | None) -> Prospect:
+    """Look at every byte of the files and at the room at that share. For a thread: it is slow."""
     try:
         prove(folder)
-        plan(folder, memory.room(share), offload=offload)
+        placed(folder, memory, share, offload=offload)
         return Prospect(beside=memory.fits_beside(folder))
     except Exception as error:  # noqa: BLE001 - whatever it is, what serves must not be given up for it
         return Prospect(refusal=str(error) or type(error).__name__)

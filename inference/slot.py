@@ -77,6 +77,7 @@ class Slots:
 
     def prefill(self) -> Iterator[Outcomes]:
         """One chunk for all that wait, some at a time; those through have their first token."""
+        self._batch.make_way(self._prompts.tokens)
         for group in self._prompts.groups():
             yield from self._through(group)
             self._keep()
@@ -168,6 +169,7 @@ class Slots:
             self._rows += [rows[index] for index in good]
         for sequence in group:
             self._prompts.forget(sequence)
+        self._batch.make_way(self._prompts.tokens)
         return list(zip(group, outcomes, strict=True))
 
     def _forward(self, first: int, last: int) -> Tensor:

@@ -181,6 +181,25 @@ async def test_who_does_not_fit_beside_those_that_run_waits_and_is_not_overtaken
     assert admission.active == 0
 
 
+async def test_who_goes_before_one_that_does_not_fit_is_let_in_where_it_fits_itself() -> None:
+    admission = Admission(
+        limit=lambda: 9, room=lambda requests, tokens: requests * tokens <= 100, max_queued=9
+    )
+    gate = Gate(admission)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(gate.visit("a", Claim(tokens=20)))
+        await _settle()
+        group.create_task(gate.visit("long", Claim(tokens=90)))
+        await _settle()
+        group.create_task(gate.visit("high", Claim(tokens=10, priority=-10)))
+        await _settle()
+        assert (gate.inside, admission.queued) == (["a", "high"], 1)
+        for name in ("a", "high"):
+            gate.exits[name].set()
+        await _settle()
+        gate.exits["long"].set()
+
+
 async def test_who_is_alone_is_let_in_whatever_the_room() -> None:
     gate = Gate(Admission(limit=lambda: 9, room=lambda requests, tokens: False, max_queued=9))
     async with asyncio.TaskGroup() as group:

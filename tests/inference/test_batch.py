@@ -161,6 +161,26 @@ def test_who_fits_by_the_room_takes_no_more_of_it_than_there_is(
 
 
 @pytest.mark.parametrize("steady", [False, True])
+def test_what_is_reserved_ahead_makes_way_for_prompts_that_are_on_their_way(steady: bool) -> None:
+    books = Books(5, steady=steady, places=40_000)
+    for _ in range(18):
+        books.join([1500])
+    books.leave(list(range(17)))
+    keys = books.batch.cache.layers[0].keys
+    assert keys.shape[0] * keys.shape[2] > 30_000, "they stay, for the next ones"
+    prompts = 17 * 1500
+    books.batch.make_way(prompts)
+    for _ in range(17):
+        keys = books.batch.cache.layers[0].keys
+        assert keys.shape[0] * keys.shape[2] + prompts <= 40_000
+        books.check()
+        books.join([1500])
+        prompts -= 1500
+        books.batch.make_way(prompts)
+    books.check()
+
+
+@pytest.mark.parametrize("steady", [False, True])
 def test_a_row_of_nan_leaves_nothing_behind_for_the_next_in_its_place(steady: bool) -> None:
     books = Books(1, steady=steady)
     books.join([40, 4])

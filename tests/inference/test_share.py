@@ -126,6 +126,23 @@ async def test_requests_whose_keys_and_values_have_no_room_beside_each_other_tak
     assert {each.result()[0] for each in asked} == {200}
 
 
+async def test_those_who_wait_for_a_model_that_is_unloaded_still_take_turns(start: Start) -> None:
+    running = await start(shared=Card(beside=True, size=13 * MB), step_floor=0.002)
+    models, admission = running.server.parts.models, running.server.parts.admission
+    async with asyncio.TaskGroup() as group:
+        asked = [
+            group.create_task(running.complete(prompt=f"{number}", max_tokens=300))
+            for number in range(6)
+        ]
+        await _until(lambda: admission.active + admission.queued == 6)
+        most = admission.active
+        assert models.unload(models.name) == 6
+        await _until(lambda: any(each.done() for each in asked))
+        assert admission.active <= most
+        assert admission.queued > 0
+    assert {each.result()[0] for each in asked} == {200}
+
+
 async def test_a_share_that_is_too_small_is_told_and_nothing_is_given_up_for_it(
     start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
