@@ -60,22 +60,23 @@ class _Turn:
 class Admission:
     """By priority, then first come, first served, up to a limit that may change at any time.
 
-    `room` says whether so many requests fit into memory, given the tokens of the longest of them.
-    Nobody overtakes one who waits for room, and who is alone is always let in.
+    `fits` says whether there is memory for so many requests, given the tokens of the longest of
+    them. Where the first in the queue does not fit, those behind it wait as well; who is alone is
+    always let in.
     """
 
     def __init__(
         self,
         *,
         limit: Callable[[], int],
-        room: Callable[[int, int], bool] = lambda requests, tokens: True,
+        fits: Callable[[int, int], bool] = lambda requests, tokens: True,
         max_queued: int,
         age_seconds: float = 1.0,
         overload_status: int = 429,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = limit
-        self._room = room
+        self._fits = fits
         self._max_queued = max_queued
         self._age_seconds = age_seconds
         self._overload_status = overload_status
@@ -162,7 +163,7 @@ class Admission:
     def _has_place(self, claim: Claim) -> bool:
         if self._holds or self.active >= self._limit():
             return False
-        return not self._running or self._room(self.active + 1, max(claim.tokens, *self._running))
+        return not self._running or self._fits(self.active + 1, max(claim.tokens, *self._running))
 
     async def _enter(self, claim: Claim) -> None:
         if self.draining:

@@ -35,7 +35,7 @@ class Batch:
     def __init__(self, *, room: Room, steady: bool = False) -> None:
         self.cache: Any = DynamicCache()
         self.made = 0
-        self._bound = room
+        self._room = room
         self._beside = 0
         self._steady = steady
         self._starts: list[int] = []
@@ -95,8 +95,9 @@ class Batch:
     def make_way(self, places: int) -> None:
         """For prompts that are on their way, so many places: give back what only waits for more."""
         self._beside = places
-        taken, bound = self._reserved() * self._columns() if self.rows else 0, self._bound.places
-        if bound is not None and taken + places > bound and self._reserved() > self.rows:
+        if self._room.places is None or not 0 < self.rows < self._reserved():
+            return
+        if self._reserved() * self._columns() + places > self._room.places:
             self._resize(self.rows, self.high - self.low, exact=True)
 
     def part(self) -> list[tuple[int, int]]:
@@ -169,9 +170,9 @@ class Batch:
         return int(self.cache.layers[0].keys.shape[-2])
 
     def _fit(self, rows: int, width: int) -> None:
-        room = self._reserved()
-        if rows > room or width > self.high or self.high == self._columns():
-            self._resize(rows, width, more=2 * room if rows > room else 0)
+        reserved = self._reserved()
+        if rows > reserved or width > self.high or self.high == self._columns():
+            self._resize(rows, width, more=2 * reserved if rows > reserved else 0)
 
     def _resize(self, rows: int, width: int, *, more: int = 0, exact: bool = False) -> None:
         """Room for so many rows, for `more` if it can be, with `width` columns at least before the
@@ -179,8 +180,8 @@ class Batch:
         """
         held = self.high - self.low
         high = max(width, held)
-        columns = self._bound.columns(high)
-        rows = max(rows, self._bound.rows(more, columns, beside=self._beside))
+        columns = self._room.columns(high)
+        rows = max(rows, self._room.rows(more, columns, beside=self._beside))
         fits = rows <= self._reserved() and columns <= self._columns() <= 2 * columns
         stays = self._steady and fits and not exact
         self.made += not stays

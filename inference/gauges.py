@@ -70,7 +70,8 @@ def _kv_usage(parts: Parts) -> float:
         return 0.0
     most = parts.live.max_num_seqs * serving.budget
     held = parts.models.progress().cached
-    most = most if serving.room.places is None else min(most, serving.room.places)
+    places = parts.models.room.places
+    most = most if places is None else min(most, places)
     return held / max(1, most)
 
 

@@ -21,7 +21,7 @@ from inference.room import AHEAD, AHEAD_STEADY, Room
 from inference.sequence import Sequence
 from inference.slot import Slots
 from inference.text import Tokenizer
-from inference.trace import steady
+from inference.trace import head_size, steady
 
 log = logging.getLogger("inference.model")
 
@@ -142,9 +142,8 @@ def _room(model: Any, rest: int | None) -> Room:
     if rest is None:
         return Room(ahead=ahead)
     config = model.config.get_text_config(decoder=True)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    place = 2 * config.num_hidden_layers * heads * size * model.dtype.itemsize
+    place = 2 * config.num_hidden_layers * heads * head_size(config) * model.dtype.itemsize
     return Room(places=max(0, rest) // place, ahead=ahead)
 
 

@@ -21,6 +21,7 @@ from inference.engine import Decoder, Deliveries, Engine, Progress, State
 from inference.generation import Generator
 from inference.held import Held, Loaded, LoadFailedError, free_memory, settle
 from inference.integrity import Integrity, UnsoundError, demand_unchanged, prove
+from inference.room import Room
 from inference.serving import Serving
 from inference.settings import Settings
 from inference.share import Share, foresee, placed
@@ -72,6 +73,8 @@ class Models:
         self._first = self._current
         self._served = asyncio.Event()
         self.serving: Serving | None = None
+        self.room = Room()
+        """Of the model that serves, or did last: those who wait for an unloaded one still run."""
 
     @property
     def engine(self) -> Engine:
@@ -262,10 +265,9 @@ class Models:
             tokenizer=model.tokenizer,
             context=model.context,
             budget=min(self._settings.max_request_tokens or model.context, model.context),
-            room=model.room,
             vocabulary=model.vocabulary,
         )
-        self._current, self._unloaded = held, False
+        self._current, self._unloaded, self.room = held, False, model.room
         self._served.set()
         if held.proof is not None:
             self.integrity.follow(held.folder, held.proof)

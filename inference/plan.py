@@ -27,7 +27,7 @@ Free = Mapping[Device, int]
 _KEPT = 0.1
 """Share of each device that is left to keys, values and what the sums need on the way."""
 _SUMS = 0.05
-"""Share of each device that the sums need on the way; what is left of `_KEPT` is for the others."""
+"""Share of each device that the sums need; what weights leave beside is for keys and values."""
 _GB = 1e9
 
 

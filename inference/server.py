@@ -27,7 +27,6 @@ from inference.metrics import Metrics
 from inference.models import Models
 from inference.parts import PARTS, Parts
 from inference.repair import Repair
-from inference.room import Room
 from inference.settings import Settings
 from inference.share import Gpus, Share, Shared
 from inference.spans import NoTracer, Tracer
@@ -46,7 +45,6 @@ class Server:
         self._shared = shared or Gpus()
         self._tracer = tracer or NoTracer()
         self._loop = asyncio.get_running_loop()
-        self._room = Room()
         self.parts = self._assemble()
 
     def _assemble(self) -> Parts:
@@ -59,7 +57,7 @@ class Server:
         )
         admission = Admission(
             limit=lambda: min(settings.max_active, live.max_num_seqs),
-            room=self._takes,
+            fits=self._fits,
             max_queued=settings.max_queued,
             age_seconds=settings.priority_age_seconds,
             overload_status=settings.overload_status,
@@ -143,11 +141,8 @@ class Server:
             await asyncio.to_thread(self.parts.ssd.close, 1.0)
         await asyncio.to_thread(self._tracer.close)
 
-    def _takes(self, requests: int, tokens: int) -> bool:
-        """By the room of the model that serves, or did: those who wait for an unloaded one run."""
-        serving = self.parts.serving
-        self._room = self._room if serving is None else serving.room
-        return self._room.takes(requests, tokens)
+    def _fits(self, requests: int, tokens: int) -> bool:
+        return self.parts.models.room.takes(requests, tokens)
 
     def _deliver(self, events: Deliveries) -> None:
         """From the decode thread to the loop, one crossing for a whole step."""

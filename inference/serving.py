@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from inference.generation import Generator as Generating
-from inference.room import Room
 from inference.text import Tokenizer
 
 
@@ -26,7 +25,6 @@ class Serving:
     tokenizer: Tokenizer
     context: int
     budget: int
-    room: Room
     vocabulary: int
     created: int = field(default_factory=lambda: int(time.time()))
     users: int = 0

@@ -83,6 +83,12 @@ def steady(model: Any) -> bool:
     )
 
 
+def head_size(config: Any) -> int:
+    """Numbers in a key or a value of one head, as the model's configuration tells it."""
+    told = getattr(config, "head_dim", None)
+    return int(told or config.hidden_size // config.num_attention_heads)
+
+
 @contextmanager
 def _room_of_its_own() -> Generator[None]:
     """torch keeps what is recorded, weights and all, for as long as the unit that it is put into.
@@ -183,8 +189,7 @@ def _rows(model: Any, rows: int, columns: int) -> Given:
     """Any numbers, of the right shapes: parts of larger buffers, with padded rows."""
     config = model.config
     random = torch.Generator().manual_seed(rows)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    shape = (rows, config.num_key_value_heads, columns + 8, size)
+    shape = (rows, config.num_key_value_heads, columns + 8, head_size(config))
     pairs = [
         torch.randn(shape, generator=random).to(model.dtype)[:, :, 4 : columns + 4]
         for _ in range(2 * config.num_hidden_layers)

@@ -159,7 +159,7 @@ async def test_who_has_priority_is_served_first_and_equals_by_arrival() -> None:
 
 async def test_who_does_not_fit_beside_those_that_run_waits_and_is_not_overtaken() -> None:
     admission = Admission(
-        limit=lambda: 9, room=lambda requests, tokens: requests * tokens <= 100, max_queued=9
+        limit=lambda: 9, fits=lambda requests, tokens: requests * tokens <= 100, max_queued=9
     )
     gate = Gate(admission)
     async with asyncio.TaskGroup() as group:
@@ -183,7 +183,7 @@ async def test_who_does_not_fit_beside_those_that_run_waits_and_is_not_overtaken
 
 async def test_who_goes_before_one_that_does_not_fit_is_let_in_where_it_fits_itself() -> None:
     admission = Admission(
-        limit=lambda: 9, room=lambda requests, tokens: requests * tokens <= 100, max_queued=9
+        limit=lambda: 9, fits=lambda requests, tokens: requests * tokens <= 100, max_queued=9
     )
     gate = Gate(admission)
     async with asyncio.TaskGroup() as group:
@@ -201,7 +201,7 @@ async def test_who_goes_before_one_that_does_not_fit_is_let_in_where_it_fits_its
 
 
 async def test_who_is_alone_is_let_in_whatever_the_room() -> None:
-    gate = Gate(Admission(limit=lambda: 9, room=lambda requests, tokens: False, max_queued=9))
+    gate = Gate(Admission(limit=lambda: 9, fits=lambda requests, tokens: False, max_queued=9))
     async with asyncio.TaskGroup() as group:
         group.create_task(gate.visit("a", Claim(tokens=5)))
         group.create_task(gate.visit("b", Claim(tokens=5)))
