@@ -1,5 +1,5 @@
 """What runs on the far side of a fork: `hold` owns the volumes, the other modes become a program:
-`pod` with mounts of its own, `enter` inside a running container, `plain` as it is.
+`pod` with mounts of its own, `plain` as it is.
 
 A script of its own that imports nothing but the standard library, for it must be quick and have one
 thread. It prepares namespaces and mounts, then executes; it never talks to the API.
@@ -217,12 +217,6 @@ def pod(spec: dict[str, Any]) -> None:
     become(spec)
 
 
-def enter(spec: dict[str, Any]) -> None:
-    """Become a program inside a running container."""
-    join(spec["inside"], user=spec["user"])
-    become(spec)
-
-
 def become(spec: dict[str, Any]) -> None:
     """The last step: nothing of this script remains."""
     die_with(spec["parent"])
@@ -233,7 +227,6 @@ def become(spec: dict[str, Any]) -> None:
 MODES: dict[str, Callable[[dict[str, Any]], None]] = {
     "hold": hold,
     "pod": pod,
-    "enter": enter,
     "plain": become,
 }
 

@@ -107,15 +107,10 @@ async def launch(
 ) -> tuple[Process, str]:
     """Start the launcher and wait until it has become the program, or why it could not."""
     started, told = os.pipe()
+    argv = command(mode, spec | {"started": told})
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command(mode, spec | {"started": told}),
-            stdin=PIPE if output == PIPE else DEVNULL,
-            stdout=output,
-            stderr=output,
-            env=dict(environment),
-            start_new_session=True,
-            pass_fds=(told,),
+        process = await spawn(
+            argv, holder=holder, environment=environment, output=output, inherited=(told,)
         )
     except BaseException:
         os.close(started)
@@ -123,12 +118,42 @@ async def launch(
     finally:
         os.close(told)
     try:
-        await holder.watch(process.pid)
         return process, await _read(started)
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await _end(process)
         raise
+
+
+async def spawn(
+    argv: Sequence[str],
+    *,
+    holder: Holder,
+    environment: Mapping[str, str],
+    output: int,
+    inherited: Sequence[int] = (),
+) -> Process:
+    """Start a process in a group of its own, which dies with the lab."""
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=PIPE if output == PIPE else DEVNULL,
+        stdout=output,
+        stderr=output,
+        env=dict(environment),
+        start_new_session=True,
+        pass_fds=inherited,
+    )
+    try:
+        await holder.watch(process.pid)
+    except BaseException:
+        await _end(process)
+        raise
+    return process
+
+
+async def _end(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 async def _read(descriptor: int) -> str:

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Sequence
+from functools import cache
 from typing import Literal
 
 from healer.lab.node.holder import Holder, HolderError, piped
-from healer.lab.node.program import Program, launch
+from healer.lab.node.program import Program, spawn
 
 Piece = tuple[Literal[1, 2], bytes]
 
@@ -90,14 +92,33 @@ async def _pump(
 
 
 async def enter(program: Program, argv: Sequence[str], *, holder: Holder) -> Session:
-    """Start a command where a program lives."""
-    spec = {
-        "inside": program.pid,
-        "user": holder.rootless,
-        "argv": list(argv),
-        "folder": program.recipe.folder,
-        "parent": os.getpid(),
-    }
-    environment = program.recipe.environment
-    process, _ = await launch("enter", spec, holder=holder, environment=environment, output=PIPE)
+    """Start a command where a program lives, which a drill does often: hence without Python.
+
+    Exit code 127 where there is no such command, 126 where it cannot be executed.
+    """
+    process = await spawn(
+        [*_way_into(program, rootless=holder.rootless), *argv],
+        holder=holder,
+        environment=program.recipe.environment,
+        output=PIPE,
+    )
     return Session(process, holder=holder)
+
+
+def _way_into(program: Program, *, rootless: bool) -> list[str]:
+    """Into its namespaces and its folder; to be killed when the lab is."""
+    spaces = f"/proc/{program.pid}/ns"
+    user = [f"--user={spaces}/user"] if rootless else []
+    return [
+        *(_tool("nsenter"), "--preserve-credentials", *user, f"--mount={spaces}/mnt"),
+        *(_tool("env"), f"--chdir={program.recipe.folder}"),
+        *(_tool("setpriv"), "--pdeathsig=KILL"),
+    ]
+
+
+@cache
+def _tool(name: str) -> str:
+    """The path of one of util-linux or coreutils."""
+    if (found := shutil.which(name)) is None:
+        raise HolderError(f"the lab needs {name} to run a command in a pod, and finds none")
+    return found

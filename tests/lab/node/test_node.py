@@ -66,15 +66,33 @@ async def test_a_claim_is_shared_by_pods_and_outlives_them(start: Start, rootles
         assert await lab.sh("cat /mnt/ssd/note", name="later") == (0, "kept\n")
 
 
-async def test_exec_tells_stdout_from_stderr_and_feeds_stdin(lab: Lab) -> None:
+@pytest.mark.parametrize("rootless", [False, True])
+async def test_exec_tells_stdout_from_stderr_and_feeds_stdin(start: Start, rootless: bool) -> None:
+    async with start(rootless=rootless) as lab:
+        lab.run()
+        await lab.running()
+        process = await lab.node.exec("test", "web", ["sh", "-c", "cat; echo bad >&2; exit 3"])
+        await process.write(b"good")
+        await process.write(b"")
+        pieces = [piece async for piece in process.output()]
+        assert sorted(pieces) == [(1, b"good"), (2, b"bad\n")]
+        assert await process.wait() == 3
+
+
+async def test_exec_of_what_cannot_be_executed_ends_as_in_a_shell(lab: Lab) -> None:
     lab.run()
     await lab.running()
-    process = await lab.node.exec("test", "web", ["sh", "-c", "cat; echo bad >&2; exit 3"])
-    await process.write(b"good")
-    await process.write(b"")
-    pieces = [piece async for piece in process.output()]
-    assert sorted(pieces) == [(1, b"good"), (2, b"bad\n")]
-    assert await process.wait() == 3
+    for command, code in (("no-such-command", 127), ("/", 126)):
+        process = await lab.node.exec("test", "web", [command])
+        said = b"".join([piece async for _, piece in process.output()]).decode()
+        assert await process.wait() == code
+        assert f"{command}:" in said
+
+
+async def test_exec_runs_in_the_folder_and_with_the_environment_of_the_container(lab: Lab) -> None:
+    lab.run(workingDir="/var", env=[{"name": "WORD", "value": "said"}])
+    await lab.running()
+    assert await lab.sh("pwd; echo $WORD") == (0, "/var\nsaid\n")
 
 
 async def test_exec_in_a_pod_that_is_not_there_is_a_lookup_error(lab: Lab) -> None:
