@@ -3,6 +3,7 @@
 from healer.engine.case import Case, Tools
 from healer.engine.freshness import is_gone
 from healer.engine.runner import STOPPED
+from healer.engine.verifier import see
 from healer.kit.duration import format_duration
 from healer.model.event import (
     Closed,
@@ -51,7 +52,7 @@ class Ender:
             return await self.escalate(case, f"{denied.by} said no: {denied.reason}")
         if case.incident.firing:
             return False
-        return await self.close(case.incident, Ending.RESOLVED, "the alert resolved")
+        return await self._over(case, Ending.RESOLVED, "the alert resolved")
 
     async def gone(self, case: Case) -> bool:
         """All its alerts resolved before anything was done in this round."""
@@ -61,7 +62,7 @@ class Ender:
             reason += "; the fault was gone when healer looked: nothing was done"
         elif not case.incident.acted_at:
             reason += " before anything was done"
-        return await self.close(case.incident, Ending.RESOLVED, reason)
+        return await self._over(case, Ending.RESOLVED, reason)
 
     async def rehearsed(self, case: Case) -> bool:
         """Nothing more may be done in this mode, or the branch only reports: say so, once."""
@@ -80,7 +81,7 @@ class Ender:
     async def after_rehearsal(self, case: Case) -> bool:
         """Wait for the alert to resolve; or for healer to be started in earnest, and begin anew."""
         if not case.incident.firing:
-            return await self.close(case.incident, Ending.REHEARSED, "the alert resolved")
+            return await self._over(case, Ending.REHEARSED, "the alert resolved")
         if self._tools.catalog.mode_of(case.playbook.mode) in (Mode.DRY_RUN, Mode.OBSERVE):
             return False
         reason = "healer rehearses no longer, and the alert is taken up anew"
@@ -116,6 +117,17 @@ class Ender:
         )
         await self._tools.journal.decide(incident, finished)
         return True
+
+    async def _over(self, case: Case, ending: Ending, reason: str) -> bool:
+        """Alertmanager calls it over, which decides. Where healer would not, people hear it.
+
+        A scrape that failed resolves an alert as well, and a silence in the data is no cure.
+        """
+        clock, catalog = self._tools.clock, self._tools.catalog
+        sight = await see(case.playbook, patient=case.patient, catalog=catalog, clock=clock)
+        if sight.holds is False:
+            reason += f"; and yet what would prove it healed does not hold: {sight.reason}"
+        return await self.close(case.incident, ending, reason)
 
     async def close(self, incident: Incident, ending: Ending, reason: str) -> bool:
         """The last decision."""

@@ -8,9 +8,10 @@ import pytest
 
 from healer.model.event import Ending
 from healer.model.incident import IncidentState
+from healer.model.outcome import Decision
 from healer.model.playbook import Escalate, Mode
 from tests.fakes.channel import FakeChannel
-from tests.fakes.disk import Disk
+from tests.fakes.disk import Disk, FakeGuard
 from tests.fakes.house import PLAYBOOK, House, alert, group
 
 pytestmark = pytest.mark.looptime
@@ -86,3 +87,43 @@ async def test_what_goes_on_firing_is_rehearsed_once_and_closed_when_it_resolves
         await asyncio.sleep(60)
         assert house.incident.closed is not None
         assert house.incident.closed.ending is Ending.REHEARSED
+
+
+@pytest.mark.parametrize(("free", "seen"), [(5.0, True), (100.0, False)])
+async def test_where_nothing_proves_that_what_resolved_is_healed_it_says_so(
+    free: float, seen: bool
+) -> None:
+    guard = FakeGuard(says=[Decision.HOLD] * 100)
+    async with House(guard=guard).life() as house:
+        await house.accept([group(alert())])
+        await asyncio.sleep(5)
+        house.disk.free = free
+        await house.accept([group(alert(resolved=True))])
+        await asyncio.sleep(1)
+        assert house.incident.closed is not None
+        assert house.incident.closed.ending is Ending.RESOLVED
+        assert ("would prove it healed does not hold" in house.incident.closed.reason) is seen
+        assert (f"{free:g} GB free" in house.incident.closed.reason) is seen
+
+
+async def test_what_cannot_be_seen_when_its_alert_resolved_is_not_made_up() -> None:
+    guard = FakeGuard(says=[Decision.HOLD] * 100)
+    async with House(guard=guard).life() as house:
+        await house.accept([group(alert())])
+        await asyncio.sleep(5)
+        house.disk.away = 100
+        await house.accept([group(alert(resolved=True))])
+        await asyncio.sleep(1)
+        assert house.incident.closed is not None
+        assert house.incident.closed.reason == "the alert resolved before anything was done"
+
+
+async def test_of_what_people_have_it_says_so_too() -> None:
+    async with House(disk=Disk(cures=0)).life() as house:
+        await house.accept([group(alert())])
+        await asyncio.sleep(1800)
+        assert house.is_in(IncidentState.ESCALATED)
+        await house.accept([group(alert(resolved=True))])
+        await asyncio.sleep(1)
+        assert house.incident.closed is not None
+        assert "would prove it healed does not hold" in house.incident.closed.reason
