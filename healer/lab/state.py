@@ -10,10 +10,13 @@ from pathlib import Path
 
 from healer.errors import PermanentError
 
+AUDIT_LOG = "audit.log"
+"""Its name in the folder of a lab."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """A lab from outside. Everything about it is asked over HTTP."""
+    """A lab from outside. Everything about it is asked over HTTP, but for the audit log."""
 
     pid: int
     folder: str
@@ -34,6 +37,11 @@ class State:
     pagerduty: str
     services: dict[str, str]
     """The address of each service that runs here."""
+
+    @property
+    def audit(self) -> Path:
+        """The audit log of the API server: what is not asked over HTTP, as in a real cluster."""
+        return Path(self.folder) / AUDIT_LOG
 
 
 def default_home() -> Path:

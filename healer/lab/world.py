@@ -49,7 +49,7 @@ from healer.lab.site import (
     with_experts,
 )
 from healer.lab.slack.server import SlackServer
-from healer.lab.state import Home, State
+from healer.lab.state import AUDIT_LOG, Home, State
 
 FACTOR = 60.0
 IMAGES = {
@@ -159,7 +159,13 @@ class _Builder:
         store = Store()
         node = self._node(store, await self._gpus())
         certificate = make_certificate()
-        api = ApiServer(store=store, node=node, tokens=tokens, tls=certificate.context)
+        api = ApiServer(
+            store=store,
+            node=node,
+            tokens=tokens,
+            tls=certificate.context,
+            audit=self.folder / AUDIT_LOG,
+        )
         await stack.enter_async_context(api)
         self._spawn(run_controllers(store, measure=_no_metrics))
         self._spawn(node.run())

@@ -112,12 +112,14 @@ class Lab:
 
 
 @contextlib.asynccontextmanager
-async def serve(certificate: Certificate | None = None) -> AsyncGenerator[Lab]:
+async def serve(
+    certificate: Certificate | None = None, *, audit: Path | None = None
+) -> AsyncGenerator[Lab]:
     """The server alone: nothing happens but what the test does."""
     store, node = Store(), FakeNode()
     context = certificate.context if certificate else None
     async with (
-        ApiServer(store=store, node=node, tokens=TOKENS, tls=context) as server,
+        ApiServer(store=store, node=node, tokens=TOKENS, tls=context, audit=audit) as server,
         aiohttp.ClientSession() as http,
     ):
         pem = certificate.pem if certificate else b""

@@ -4,10 +4,12 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 from aiohttp import web
 
+from healer.lab.api.audit import Audit
 from healer.lab.api.bootstrap import bootstrap
 from healer.lab.api.call import Call, answer
 from healer.lab.api.discovery import document
@@ -22,6 +24,7 @@ from healer.lab.contract import Node
 
 logger = logging.getLogger(__name__)
 
+_HOST = "127.0.0.1"
 _LARGEST_BODY = 3 * 1024 * 1024
 
 
@@ -34,24 +37,23 @@ class ApiServer:
         store: Store,
         node: Node,
         tokens: Mapping[str, Identity],
-        host: str = "127.0.0.1",
-        port: int = 0,
         tls: ssl.SSLContext | None = None,
+        audit: Path | None = None,
     ) -> None:
         self._store = store
         self._node = node
         self._tokens = dict(tokens)
-        self._host = host
-        self._port = port
+        self._port = 0
         self._tls = tls
         self._authorizer = Authorizer(store=store)
+        self._audit = Audit(audit)
         self._open: set[asyncio.Task[object]] = set()
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """Where it listens; known once it was started."""
-        return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}"
+        return f"{'https' if self._tls else 'http'}://{_HOST}:{self._port}"
 
     async def start(self) -> None:
         """Listen. The port of the first start is kept for later ones."""
@@ -64,7 +66,7 @@ class ApiServer:
             app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._tls)
+        site = web.TCPSite(self._runner, _HOST, self._port, ssl_context=self._tls)
         await site.start()
         self._port = int(self._runner.addresses[0][1])
 
@@ -110,6 +112,7 @@ class ApiServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         who = self._authenticate(request)
         target = parse(request.method, request.path, request.query)
+        self._audit.note(who, target, request)
         self._authorizer.demand(who, target)
         if not target.is_resource:
             return _elsewhere(target)

@@ -32,6 +32,7 @@ DRILLS = (
         remedy="read-only",
         ending=Ending.UNTOUCHED,
         answer=Answer.DENY,
+        alerts=4,  # a circuit of each server, first open and then stuck, and the service as a whole
     ),
     Scenario(
         name="SCENARIO-1.failing",

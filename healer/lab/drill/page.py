@@ -98,7 +98,7 @@ def markdown(report: Report) -> str:
         "",
     ]
     for title, text in _told(report):
-        lines += [f"## {title}", "", "```", text or "nobody was told", "```", ""]
+        lines += [f"## {title}", "", "```", text, "```", ""]
     return "\n".join([*lines, f"_{_pace(report)}_", ""])
 
 
@@ -106,8 +106,7 @@ def html(report: Report) -> str:
     """The same, in one file that needs no other."""
     scenario = report.scenario
     told = "".join(
-        f"<h2>{escape(title)}</h2><pre>{escape(text or 'nobody was told')}</pre>"
-        for title, text in _told(report)
+        f"<h2>{escape(title)}</h2><pre>{escape(text)}</pre>" for title, text in _told(report)
     )
     faults = "".join(f'<li class="bad">{escape(fault)}</li>' for fault in report.faults)
     body = (
@@ -143,7 +142,13 @@ def _timeline(report: Report) -> list[tuple[str, ...]]:
 
 
 def _told(report: Report) -> Sequence[tuple[str, str]]:
-    return ("Slack", report.slack), ("PagerDuty", report.pagerduty)
+    """What is known from outside: what people read, and what the API server was asked for."""
+    nobody = "nobody was told"
+    return (
+        ("Slack", report.slack or nobody),
+        ("PagerDuty", report.pagerduty or nobody),
+        ("Asked of the API server by healer", "\n".join(report.written) or "to change nothing"),
+    )
 
 
 # --------------------------------------------------------------------------------------- the index

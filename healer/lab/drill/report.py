@@ -40,15 +40,12 @@ class Report:
     """Where it was compared, as after a dry run: what is different, and should not be."""
     moved: Sequence[str] = field(default_factory=tuple[str, ...])
     """Then also: objects of another resourceVersion, for whatever reason."""
+    written: Sequence[str] = field(default_factory=tuple[str, ...])
+    """What healer asked the API server to change, by the audit log of that server."""
     stopped: str = ""
     """Why it could not be run to its end, where it could not."""
     reacts_within: float = REACTS_WITHIN
     """Seconds; more than is promised where the machine has other work."""
-
-    @property
-    def healed(self) -> bool:
-        """Did healer see with its own eyes that the fault is gone after it acted?"""
-        return self._first(_is_healed) is not None
 
     @property
     def passed(self) -> bool:
@@ -69,6 +66,19 @@ class Report:
         return str(chosen[-1]["remedy"]) if chosen else ""
 
     @property
+    def alerts(self) -> int:
+        """How many alerts there were of the incident."""
+        received = (one["event"] for one in self.entries)
+        return len(
+            {
+                alert["fingerprint"]
+                for event in received
+                if event["type"] == "AlertsReceived"
+                for alert in event["alerts"]
+            }
+        )
+
+    @property
     def touched(self) -> list[str]:
         """Steps that were begun and may have changed something: all but waiting."""
         started = [one["event"] for one in self.entries if one["event"]["type"] == "StepStarted"]
@@ -78,6 +88,8 @@ class Report:
         wanted = self.scenario
         if not wanted.incidents <= self.incidents <= wanted.incidents + wanted.beside:
             yield f"{self.incidents} incidents were opened, not {wanted.incidents}"
+        if self.alerts < wanted.alerts:
+            yield f"its incident unites {self.alerts} alerts, not {wanted.alerts} or more"
         if self.remedy != wanted.remedy:
             yield f"the branch {self.remedy or 'none'} was chosen, not {wanted.remedy or 'none'}"
         if self._first(_told) is None:
@@ -103,16 +115,18 @@ class Report:
     def _not_untouched(self) -> Iterator[str]:
         if self.touched:
             yield f"it was touched by {', '.join(self.touched)}"
-        yield from self.changes
+        yield from self._not_as_before()
         if not any(_reason(entry) for entry in self.entries):
             yield "no reason was given for leaving it alone"
+        if self.scenario.remedy and not (self._called or self._first(_is_asked)):
+            yield "no person was called"
 
     def _not_handed_over(self) -> Iterator[str]:
         if not self.touched:
             yield "nothing was tried"
-        if self.healed:
+        if any(map(self._is_healed_amid, self.entries)):
             yield "it was called healed"
-        if self._first(lambda entry: entry["event"]["type"] == "Escalated") is None:
+        if not self._called:
             yield "no person was called"
 
     def _rehearsal_faults(self) -> Iterator[str]:
@@ -120,7 +134,11 @@ class Report:
             yield "it was not rehearsed to its end"
         if self.scenario.ending is not Ending.UNTOUCHED and not self.steps:
             yield "no step was rehearsed"
+        yield from self._not_as_before()
+
+    def _not_as_before(self) -> Iterator[str]:
         yield from self.changes
+        yield from (f"healer asked the API server to {one}" for one in self.written)
 
     @property
     def steps(self) -> list[str]:
@@ -165,11 +183,21 @@ class Report:
             "steps": self.steps,
             "changes": list(self.changes),
             "moved": list(self.moved),
+            "written": list(self.written),
             "series": list(self.series),
             "timeline": list(self.entries),
             "slack": self.slack,
             "pagerduty": self.pagerduty,
         }
+
+    def _is_healed_amid(self, entry: Object) -> bool:
+        """Called healed while the fault was there, and not after the drill took it away itself."""
+        at = datetime.fromisoformat(str(entry["at"]))
+        return _is_healed(entry) and (self.mended_at is None or at < self.mended_at)
+
+    @property
+    def _called(self) -> bool:
+        return self._first(lambda entry: entry["event"]["type"] == "Escalated") is not None
 
     @property
     def _bidden_to_wait(self) -> bool:
@@ -201,6 +229,11 @@ def _is_step(entry: Object) -> bool:
 def _is_bid_to_wait(entry: Object) -> bool:
     event = entry["event"]
     return event["type"] == "Judged" and event["decision"] in ("hold", "ask")
+
+
+def _is_asked(entry: Object) -> bool:
+    event = entry["event"]
+    return bool(event["type"] == "Judged" and event["decision"] == "ask")
 
 
 def _is_healed(entry: Object) -> bool:

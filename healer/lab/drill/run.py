@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from healer.errors import PermanentError
+from healer.lab.access import HEALER
 from healer.lab.drill.observer import Observer
 from healer.lab.drill.operator import Operator
 from healer.lab.drill.report import Report
 from healer.lab.drill.scenario import Ending, Scenario
 from healer.lab.drill.untouched import differences, moved, take
+from healer.lab.drill.written import Writer, written
 from healer.lab.remote import Remote
 from healer.lab.site import SITES
 
@@ -40,7 +42,7 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         await _settled(scenario, remote)
     say(f"{scenario.service} is healthy. Now {scenario.what}.")
     said = str((await remote.slack())["text"]), str((await remote.pagerduty())["text"])
-    struck_at = datetime.now(UTC)
+    struck_at = began_at = datetime.now(UTC)
     before = await take(remote, site) if _files_stay(scenario, remote) else None
     observer = Observer(
         remote, service=scenario.service, playbook=scenario.playbook, since=struck_at, say=say
@@ -73,6 +75,15 @@ async def drill(scenario: Scenario, remote: Remote, *, say: Say) -> Report:
         incidents=len(await observer.opened()),
         changes=differences(before, after) if before and after else (),
         moved=moved(before, after) if before and after else (),
+        written=written(
+            remote.state.audit,
+            Writer(
+                user=HEALER.user,
+                namespace=site.namespace,
+                since=began_at,
+                rehearses=remote.state.dry_run,
+            ),
+        ),
     )
 
 

@@ -42,6 +42,8 @@ class Scenario:
     """What the person who drills says when healer asks for approval."""
     incidents: int = 1
     """How many incidents it must make of its service, whatever the number of alerts."""
+    alerts: int = 1
+    """How many alerts its incident must unite at the least, which pages once for all of them."""
     beside: int = 0
     """How many more it may make: an alert that names the cause is told by itself, if in time."""
 

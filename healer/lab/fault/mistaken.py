@@ -11,10 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from healer.lab.fault.breaker import HOUR, SOUND, away, paused
 from healer.lab.fault.contract import Say
+from healer.lab.fault.proof import shown
 from healer.lab.fault.silence import silenced
 from healer.lab.fault.ssd import WRITABLE, sh, until
 from healer.lab.remote import Remote
-from healer.lab.site import SITES
+from healer.lab.site import SITES, Site
 
 KNOWN = ({"alertname": "ServiceDegraded"}, {"alertname": "CircuitBreakerOpen"})
 
@@ -41,6 +42,7 @@ class DiskMistaken:
         async with contextlib.AsyncExitStack() as stack:
             known = silenced(remote, site, *KNOWN, why="it is known to be degraded", say=say)
             await stack.enter_async_context(known)
+            stack.push_async_callback(_forgotten, remote, site)
             await stack.enter_async_context(paused(remote, site, HOUR, say=say))
             await stack.enter_async_context(away(remote, site, say=say))
             await sh(remote, site, WRITABLE, everywhere=True)
@@ -52,3 +54,10 @@ class DiskMistaken:
                 yield begun
             finally:
                 await remote.alert(labels, until=datetime.now(UTC))
+
+
+async def _forgotten(remote: Remote, site: Site) -> None:
+    """What is known must be over before its silence ends, or it would be an incident of its own."""
+    names = "|".join(one["alertname"] for one in KNOWN)
+    left = f'count(ALERTS{{service="{site.name}", alertname=~"{names}"}}) or vector(0)'
+    await shown(remote, left, lambda value: value == 0)

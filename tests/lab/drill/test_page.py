@@ -25,7 +25,7 @@ def entry(seconds: float, words: str = "", **event: Any) -> dict[str, Any]:
 
 def report(name: str = "SCENARIO-2", *, healed: bool = True) -> Report:
     entries = [
-        entry(3.0, "Alerts: firing A|B.", type="AlertsReceived"),
+        entry(3.0, "Alerts: firing A|B.", type="AlertsReceived", alerts=[{"fingerprint": "a"}]),
         entry(3.1, "Chosen.", type="Chosen", remedy=SCENARIOS[name].remedy),
         entry(3.2, "Doing evict.", type="StepStarted", step="evict", action="inference.x"),
         entry(4.0, "told", type="NoticeSent", channel="slack"),

@@ -10,7 +10,7 @@ from healer.lab.drill.scenario import Ending, Scenario
 
 STRUCK = datetime(2026, 1, 1, tzinfo=UTC)
 
-ALERTS: dict[str, Any] = {"type": "AlertsReceived"}
+ALERTS: dict[str, Any] = {"type": "AlertsReceived", "alerts": [{"fingerprint": "one"}]}
 CHOSEN: dict[str, Any] = {"type": "Chosen", "remedy": "evict"}
 STARTED: dict[str, Any] = {"type": "StepStarted", "step": "one", "action": "kubernetes.evict"}
 WAITED: dict[str, Any] = {"type": "StepStarted", "step": "pause", "action": "flow.wait"}
@@ -79,7 +79,11 @@ def test_untouched_means_no_step_but_waiting_and_a_reason_that_people_were_told(
     by_itself = report(ALERTS, CLOSED, TOLD, remedy="", ending=Ending.UNTOUCHED)
     assert by_itself.faults == []
     found = report(ALERTS, CHOSEN, STARTED, TOLD, remedy="evict", ending=Ending.UNTOUCHED)
-    assert found.faults == ["it was touched by one", "no reason was given for leaving it alone"]
+    assert found.faults == [
+        "it was touched by one",
+        "no reason was given for leaving it alone",
+        "no person was called",
+    ]
 
 
 def test_handed_over_means_that_something_was_tried_and_a_person_called() -> None:
@@ -87,6 +91,14 @@ def test_handed_over_means_that_something_was_tried_and_a_person_called() -> Non
     assert tried.faults == []
     found = report(ALERTS, CHOSEN, HEALED, TOLD, ending=Ending.HANDED_OVER)
     assert found.faults == ["nothing was tried", "it was called healed", "no person was called"]
+
+
+def test_what_heals_when_the_drill_takes_the_fault_away_was_not_called_healed_too_soon() -> None:
+    tried = report(ALERTS, CHOSEN, STARTED, ESCALATED, TOLD, HEALED, ending=Ending.HANDED_OVER)
+    before = replace(tried, mended_at=STRUCK + timedelta(seconds=1.4))
+    after = replace(tried, mended_at=STRUCK + timedelta(seconds=1.6))
+    assert before.faults == []
+    assert after.faults == ["it was called healed"]
 
 
 def test_from_the_alert_to_the_first_step_is_a_time_of_its_own() -> None:
@@ -127,6 +139,29 @@ def test_what_was_left_alone_must_be_as_it_was() -> None:
 
     assert left.faults == []
     assert changed.faults == ["file cache/a is gone or changed"]
+
+
+def test_what_the_audit_log_says_was_written_is_a_fault_of_what_was_left_alone() -> None:
+    left = report(ALERTS, CHOSEN, ESCALATED, TOLD, ending=Ending.UNTOUCHED)
+    healed = report(ALERTS, CHOSEN, TOLD, HEALED)
+    patched = ["patch deployments/web"]
+    fault = "healer asked the API server to patch deployments/web"
+    assert replace(left, written=patched).faults == [fault]
+    assert replace(healed, written=patched).faults == []
+    assert fault in replace(healed, written=patched, dry_run=True).faults
+
+
+def test_of_what_is_left_alone_by_a_branch_a_person_must_be_called() -> None:
+    branch = report(ALERTS, CHOSEN, CLOSED, TOLD, ending=Ending.UNTOUCHED)
+    assert branch.faults == ["no person was called"]
+
+
+def test_the_alerts_of_one_sick_workload_must_be_united_where_a_drill_demands_it() -> None:
+    two: dict[str, Any] = {"type": "AlertsReceived", "alerts": [{"fingerprint": "two"}]}
+    found = report(ALERTS, two, two, CHOSEN, TOLD, HEALED, apart=0.1)
+    many = replace(found, scenario=replace(found.scenario, alerts=3))
+    assert found.alerts == 2
+    assert many.faults == ["its incident unites 2 alerts, not 3 or more"]
 
 
 def test_a_drill_that_could_not_be_run_says_why_and_nothing_else() -> None:
