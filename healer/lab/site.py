@@ -154,6 +154,7 @@ def _slow_service() -> Site:
             "p99_seconds": 5.0,
             "queue_length": 10.0,
             "gpu_memory": 0.95,
+            "gpu_refill_minutes": 0.5,
             "volume_used": 0.85,
             "volume_used_wanted": 0.80,
             "certificate_days": 7.0,

@@ -113,6 +113,7 @@ def _service(site: Site, name: str) -> Mapping[str, Any]:
             "p99_seconds": 5,
             "queue_length": 10,
             "gpu_memory": 0.95,
+            "gpu_refill_minutes": 30,
         },
         "values": {
             "config": "largeforge-config",

@@ -1,20 +1,21 @@
-"""GPU memory that fills up, where the runbook's first cures are there already or not (INC-004)."""
+"""GPU memory that fills up, for a reason that a cure of INC-004 takes away, or for another."""
 
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from healer.lab.contract import Object
 from healer.lab.fault.contract import Say
 from healer.lab.fault.flood import Asked, flowing
 from healer.lab.fault.inside import Defect, send
 from healer.lab.fault.proof import shown
-from healer.lab.fault.rollout import rolled_out
+from healer.lab.fault.rollout import released, with_environment
 from healer.lab.fault.silence import silenced
 from healer.lab.remote import Remote
 from healer.lab.site import SITES, Site
 
-VARIABLE = {"name": "PYTORCH_CUDA_ALLOC_CONF", "value": "max_split_size_mb:128"}
+ALLOCATOR = {"PYTORCH_CUDA_ALLOC_CONF": "max_split_size_mb:128"}
+SHIPPED = 256
+"""How many sequences the ConfigMap allows as shipped."""
 SETTLED_WITHIN = 90.0
 RATE, ASKED = 0.6, Asked(tokens=30)
 """A sound server answers in three seconds, a slow one in seven, and just keeps up."""
@@ -24,10 +25,13 @@ FULL = f"max({USED} / ({USED} + {FREE})) > 0.95"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuFull:
-    """A server of the service leaks until its GPU is full."""
+    """A release of the service takes nearly all memory of its GPUs."""
 
     name: str
-    sequences: int
+    defect: str
+    """What every process of it has from its start (healer/lab/inside)."""
+    what: str
+    sequences: int = 256
     """What the ConfigMap allows before."""
     allocator: bool = False
     """Is the allocator's setting there before?"""
@@ -36,41 +40,42 @@ class GpuFull:
 
     @contextlib.asynccontextmanager
     async def strike(self, remote: Remote, *, say: Say) -> AsyncGenerator[None]:
-        """In the end the leak is freed, and settings and environment are as shipped."""
+        """Returns when a GPU is full. In the end all is as it was before the release."""
         site = SITES[self.service]
-        await self._set(remote, site, sequences=self.sequences, allocator=self.allocator)
-        await self._settled(remote, site)
-        leak = Defect(
-            name=self.name,
-            service=self.service,
-            defect="leak",
-            what="it leaks, and its GPU fills up",
-            proof=FULL,
-        )
-        async with leak.strike(remote, say=say):
+        variables = {"LAB_DEFECT": self.defect, **(ALLOCATOR if self.allocator else {})}
+        async with _allowed(remote, site, self.sequences), contextlib.AsyncExitStack() as stack:
+            young = {"alertname": "GPUMemoryHigh"}
+            why = "a release is on its way"  # or healer would change what is not there yet
+            async with silenced(remote, site, young, why=why, say=say):
+                release = released(remote, site, with_environment(variables))
+                await stack.enter_async_context(release)
+                say(f"A release of {site.deployment} {self.what}.")
+                await self._full(remote, site)
             yield
-        await self._set(remote, site, sequences=256, allocator=False)
-        say("Settings and environment are as shipped again.")
+        say("Settings, environment and release are as before.")
 
-    async def _set(self, remote: Remote, site: Site, *, sequences: int, allocator: bool) -> None:
-        data = {"data": {"maxNumSeqs": str(sequences)}}
-        config = site.values["config"]
-        await remote.patch("configmaps", config, data, namespace=site.namespace)
-        found = await remote.object("deployments", site.deployment, namespace=site.namespace)
-        template: Object = found["spec"]["template"]
-        (container,) = template["spec"]["containers"]
-        kept = [one for one in container["env"] if one["name"] != VARIABLE["name"]]
-        wanted = [*kept, VARIABLE] if allocator else kept
-        if wanted != container["env"]:
-            patch = {"spec": {"template": {"spec": {"containers": [{**container, "env": wanted}]}}}}
-            await remote.patch("deployments", site.deployment, patch, namespace=site.namespace)
+    async def _full(self, remote: Remote, site: Site) -> None:
+        """Prometheus has seen it, and with which settings."""
+        where = f'namespace="{site.namespace}"'
+        known = f"min(max_num_seqs{{{where}}}) == max(max_num_seqs{{{where}}})"
+        await shown(remote, known, lambda value: value == self.sequences, within=SETTLED_WITHIN)
+        full = FULL.replace("{where}", where)
+        await shown(remote, full, lambda value: value > 0, within=SETTLED_WITHIN)
 
-    async def _settled(self, remote: Remote, site: Site) -> None:
-        """Every server runs with these settings, and Prometheus has seen it."""
-        await rolled_out(remote, site)
-        where = f'max_num_seqs{{namespace="{site.namespace}"}}'
-        query = f"min({where}) == max({where})"
-        await shown(remote, query, lambda value: value == self.sequences, within=SETTLED_WITHIN)
+
+@contextlib.asynccontextmanager
+async def _allowed(remote: Remote, site: Site, sequences: int) -> AsyncGenerator[None]:
+    """So many sequences at once, and in the end as many as shipped."""
+
+    async def allow(number: int) -> None:
+        data = {"data": {"maxNumSeqs": str(number)}}
+        await remote.patch("configmaps", site.values["config"], data, namespace=site.namespace)
+
+    await allow(sequences)
+    try:
+        yield
+    finally:
+        await allow(SHIPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

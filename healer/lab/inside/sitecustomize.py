@@ -2,11 +2,13 @@
 
 Python loads this in the lab's pods, by PYTHONPATH, before the server. It does nothing until a
 signal tells it to, and what it then does is real: memory that is held, calls of torch that torch
-refuses. A new process has none of it.
+refuses. A new process has none of it, but for what a release brings along: LAB_DEFECT names what
+each of its processes does from its start.
 """
 
 import contextlib
 import ctypes
+import os
 import signal
 import socket
 import sys
@@ -36,10 +38,23 @@ DEFECTS = {
 }
 """The real-time signal of each, counted from the first: nobody else uses those."""
 
+ALLOWED = Path("/etc/inference/maxNumSeqs")
+PER_SEQUENCE = 1.17
+"""MiB. Of 256 sequences that nearly fills a GPU of the lab, of 64 it does not."""
+FILLING = 300
+"""MiB that nearly fill a GPU of the lab beside the server."""
+
 held: list[bytearray] = []
 broken: list[Any] = []
 """What takes the place of torch's own, as long as it is held."""
 leaking = threading.Event()
+
+
+def hold(mib: float) -> None:
+    """Hold so many MiB, as the weights of a model or the room for its sequences do."""
+    chunk = bytearray(int(mib * MIB))
+    chunk[::4096] = b"x" * len(range(0, len(chunk), 4096))  # a page counts once written
+    held.append(chunk)
 
 
 def leak(rate: int) -> None:
@@ -47,9 +62,7 @@ def leak(rate: int) -> None:
 
     def work() -> None:
         while leaking.is_set():
-            chunk = bytearray(rate * MIB // 10)
-            chunk[::4096] = b"x" * len(range(0, len(chunk), 4096))  # a page counts once written
-            held.append(chunk)
+            hold(rate / 10)
             time.sleep(0.1)
 
     leaking.set()
@@ -117,6 +130,26 @@ def one_short(_: Any, tensor: Any) -> Any:
     return tensor[..., :-1]
 
 
+def reserve() -> None:
+    """Keep room for every sequence that is allowed at once."""
+    hold(int(ALLOWED.read_text()) * PER_SEQUENCE)
+
+
+def fragment() -> None:
+    """Lose what an allocator loses that splits large blocks, which a setting forbids it."""
+    if "PYTORCH_CUDA_ALLOC_CONF" not in os.environ:
+        hold(FILLING)
+
+
+RELEASED: dict[str, Callable[[], None]] = {
+    "reserve": reserve,
+    "fragments": fragment,
+    "large": lambda: hold(FILLING),
+    "leak-slow": lambda: leak(8),
+}
+"""What a release can bring along."""
+
+
 def arm() -> None:
     """Only a server is armed."""
     if b"serve" not in Path("/proc/self/cmdline").read_bytes().split(b"\0"):
@@ -135,6 +168,8 @@ def arm() -> None:
     }
     for name, number in DEFECTS.items():
         signal.signal(signal.SIGRTMIN + number, partial(_woken, work[name]))
+    if brought := os.environ.get("LAB_DEFECT"):
+        RELEASED[brought]()
 
 
 def _woken(work: Callable[[], None], *_: object) -> None:

@@ -34,13 +34,13 @@ for name in ("sound", "broken"):
 """
 
 
-def run(word: str, *, told: bool) -> tuple[int, str]:
+def run(word: str, *, told: bool = False, **environment: str) -> tuple[int, str]:
     """A program with that argument; its status, and what it says of what it holds."""
     process = subprocess.Popen(
         [sys.executable, "-c", TELL, word],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(INSIDE)},
+        env={**os.environ, "PYTHONPATH": str(INSIDE), **environment},
     )
     assert process.stdout
     assert process.stdout.readline() == "ready\n"
@@ -65,6 +65,16 @@ def test_another_program_is_not_armed_and_dies_of_the_signal_as_always() -> None
     status, _ = run("verify", told=True)
 
     assert status == -(signal.SIGRTMIN + DEFECTS["leak"])
+
+
+def test_what_a_release_brings_along_is_there_from_the_start_of_a_server() -> None:
+    assert run("serve", LAB_DEFECT="fragments") == (0, "1")
+    assert run("verify", LAB_DEFECT="fragments") == (0, "0")
+
+
+def test_memory_is_cut_into_pieces_only_where_the_allocator_is_not_told_otherwise() -> None:
+    setting = "max_split_size_mb:128"
+    assert run("serve", LAB_DEFECT="fragments", PYTORCH_CUDA_ALLOC_CONF=setting) == (0, "0")
 
 
 @pytest.mark.real
