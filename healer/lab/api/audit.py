@@ -23,6 +23,8 @@ class Audit:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        if path is not None:
+            path.touch()  # that nobody wrote is known by an empty log, not by none
 
     def note(self, who: Identity, target: Target, request: web.Request) -> None:
         """Write it down if it may change something; a command in a pod may, whatever its verb."""

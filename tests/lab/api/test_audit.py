@@ -49,6 +49,13 @@ async def test_what_only_reads_is_not_and_what_is_refused_is(tmp_path: Path) -> 
     assert (wanted["verb"], wanted["user"]["username"]) == ("delete", "jane")
 
 
+async def test_where_nobody_wrote_the_log_is_there_and_empty(tmp_path: Path) -> None:
+    log = tmp_path / "audit.log"
+    async with serve(audit=log) as lab:
+        await lab.call("GET", DEPLOYMENTS)
+    assert events(log) == []
+
+
 async def test_a_command_in_a_pod_counts_though_it_is_a_get(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     async with serve(audit=log) as lab:
