@@ -10,7 +10,7 @@ from healer.lab.drill.report import Report
 
 STRUCK = datetime(2026, 1, 1, tzinfo=UTC)
 EVENTS: dict[float, dict[str, Any]] = {
-    3.25: {"type": "AlertsReceived"},
+    3.25: {"type": "AlertsReceived", "alerts": [{"fingerprint": "one"}]},
     3.5: {"type": "StepStarted", "step": "evict", "action": "inference.cache-evict"},
     6.75: {"type": "Verified", "moment": "after", "healed": True},
 }
