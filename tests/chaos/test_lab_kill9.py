@@ -77,7 +77,9 @@ def check_deaths(reaper: Reaper, steps: Sequence[str]) -> None:
     assert len(before) == len(after)
     assert [life.appends for life in before if life.appends] == []
     assert all(len(life.appends) == 1 or life.begun for life in after)
-    assert reaper.delivered, "a delivery that was not answered; both kinds: test_kill9"
+    # Who catches up may come before the webhook; deaths in a delivery of both kinds: test_kill9.
+    arrived = {"Delivery", "Opened"}
+    assert any(life.dies in arrived for life in reaper.lives), "none before the alert was kept"
     assert reaper.begun[steps[0]] == 2, "one death before its effect, and one before its end"
 
 
