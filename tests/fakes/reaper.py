@@ -5,6 +5,9 @@ turns. Where that would kill a daemon between the start of a step and its effect
 done once; the daemon that begins the step again is killed between its effect and its end. Where
 it would kill every daemon before it has answered a delivery, it is done once before that is kept
 and once after: Alertmanager, which is never answered, would never tell that its alert resolved.
+
+The first daemon does not ask for what fires but at its start, so that it dies of a delivery. Those
+after it may find the alert by themselves, before Alertmanager tries again.
 """
 
 import asyncio
@@ -22,6 +25,7 @@ class Reaper:
     births: Nursery
     setting: Setting
     lives: list[Life] = field(default_factory=list[Life])
+    _begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def written(self) -> int:
@@ -41,6 +45,11 @@ class Reaper:
                 if life.healed:
                     healed.set()
 
+    async def listens(self) -> None:
+        """Return once the first daemon does: what fires from now on is delivered to it."""
+        await self._begun.wait()
+        await self.lives[0].born()
+
     @property
     def delivered(self) -> set[bool]:
         """Was a life ended before a delivery was kept (False), and one after (True)?"""
@@ -48,7 +57,7 @@ class Reaper:
 
     async def _live(self, *, written: bool) -> Life:
         life = self.births.bear(
-            self.setting.config,
+            self.setting.config if self.lives else self.setting.once,
             environment=self.setting.environment,
             dies_at=1,
             written=written,
@@ -56,6 +65,7 @@ class Reaper:
             passes=written in self.delivered,
         )
         self.lives.append(life)
+        self._begun.set()
         while life.ended is None:
             await life.change()
         assert life.killed, life.log.read_text()

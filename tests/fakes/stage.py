@@ -38,6 +38,9 @@ CATCH_UP = "2s"
 """Alertmanager never tells that an alert resolved where nobody lived to answer that it fired. A
 daemon that lives through two of these finds out, long before its watch is over."""
 
+ONCE = "1h"
+"""How often Alertmanager is asked where it has to deliver: at the start, and not again."""
+
 RESTED_WITHIN = 120.0
 
 
@@ -46,6 +49,8 @@ class Setting:
     """How to start a daemon here."""
 
     config: Path
+    once: Path
+    """The same, but that Alertmanager is asked at the start only, and has to deliver after that."""
     environment: Mapping[str, str]
 
     @property
@@ -193,7 +198,6 @@ def _set(made: World, gates: Mapping[str, Gate], *, port: int) -> Setting:
     folder = made.daemon.config.parent
     found: dict[str, Any] = yaml.safe_load(made.daemon.config.read_text())
     found["listen"]["port"] = port
-    found["alertmanager"]["catch_up"] = CATCH_UP
     found["prometheus"]["url"] = gates["prometheus"].url
     found["slack"]["base_url"] = f"{gates['slack'].url}/api/"
     found["pagerduty"] |= {"events_url": gates["pagerduty"].url, "api_url": gates["pagerduty"].url}
@@ -201,9 +205,11 @@ def _set(made: World, gates: Mapping[str, Gate], *, port: int) -> Setting:
     access["clusters"][0]["cluster"] = {"server": gates["kubernetes"].url}
     (folder / "kubeconfig-gate").write_text(json.dumps(access))
     found["kubernetes"]["kubeconfig"] = str(folder / "kubeconfig-gate")
-    config = folder / "healer-gate.yaml"
-    config.write_text(yaml.safe_dump(found, sort_keys=False))
-    return Setting(config=config, environment=made.daemon.environment)
+    config, once = folder / "healer-gate.yaml", folder / "healer-once.yaml"
+    for path, every in ((config, CATCH_UP), (once, ONCE)):
+        found["alertmanager"]["catch_up"] = every
+        path.write_text(yaml.safe_dump(found, sort_keys=False))
+    return Setting(config=config, once=once, environment=made.daemon.environment)
 
 
 def _is_of(alert: Object, service: str) -> bool:

@@ -36,16 +36,16 @@ class Log:
         """Keep the newer half of a log that has grown past the limit.
 
         The writer appends, so it goes on after the shortened text; a line that is written in the
-        same instant may be lost, as with logrotate's copytruncate.
+        same instant may be lost, as with logrotate's copytruncate, but none comes before its turn.
         """
         path = self._path(life)
         if not path.exists() or path.stat().st_size <= self.limit:
             return
-        kept = path.read_bytes()[-self.limit // 2 :]
         with path.open("r+b") as file:
-            file.truncate(0)
-        with path.open("ab") as file:
+            kept = file.read()[-self.limit // 2 :]
+            file.seek(0)
             file.write(kept[kept.find(b"\n") + 1 :])
+            file.truncate()
 
     def _path(self, life: int) -> Path:
         return self.folder / f"{life}.log"

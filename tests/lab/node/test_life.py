@@ -167,18 +167,31 @@ async def test_a_pod_that_is_replaced_under_the_same_name_is_another_pod(lab: La
     assert await lab.log() == "second\n"
 
 
-async def test_of_a_log_the_newer_part_is_kept(start: Start) -> None:
+def waits(go: Path) -> bool:
+    """Has the script come so far that it waits for this file?"""
+    return go.with_suffix(".soon").exists()
+
+
+async def test_of_a_log_the_newer_part_is_kept(start: Start, tmp_path: Path) -> None:
+    """What is written in the very moment of shortening may be lost, so the last lines wait."""
+    lines, go = "while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done", tmp_path / "go"
+    wait = f"until [ -e {go} ]; do sleep 0.05; done"
     async with start(log_limit=1000, heartbeat=0.05) as lab:
-        lab.run(**shell("i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done; sleep 300"))
+        lab.run(
+            **shell(f"i=0; {lines}; touch {go}.soon; {wait}; echo but one; echo last; sleep 300")
+        )
         await lab.running()
-        await lab.logged("line 1999\n")
-        async with asyncio.timeout(5):
-            while len(await lab.log()) > 1000:  # noqa: ASYNC110 a file has no events
+        async with asyncio.timeout(30):
+            while not waits(go) or len(await lab.log()) > 1000:  # noqa: ASYNC110 a file has no events
                 await asyncio.sleep(0.02)
-        written = await lab.log()
-        assert written.endswith("line 1999\n")
-        assert written.startswith("line ")
-        assert await lab.node.logs("test", "web", tail=2) == b"line 1998\nline 1999\n"
+        go.touch()
+        await lab.logged("last\n")
+        *numbered, but_one, last = (await lab.log()).splitlines()
+        assert (but_one, last) == ("but one", "last")
+        assert await lab.node.logs("test", "web", tail=2) == b"but one\nlast\n"
+        numbers = [int(line.removeprefix("line ")) for line in numbered]
+        assert numbers == sorted(numbers)
+        assert numbers[-1] > 1000
 
 
 async def test_the_node_object_says_that_it_is_ready_and_how_large(lab: Lab) -> None:
